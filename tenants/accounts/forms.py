@@ -1,0 +1,20 @@
+"""Forms of signing in."""
+
+from typing import Any
+
+from allauth.account.forms import RequestLoginCodeForm
+
+from tenants.accounts import registry
+
+
+class SignInCodeForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no types
+    """Asks for an e-mail address; a member on file without a user gets one here.
+
+    The answer is the same whether the address is known or not.
+    """
+
+    def clean_email(self) -> Any:
+        email = self.cleaned_data.get("email")
+        if email:
+            registry.ensure_user(email)
+        return super().clean_email()
