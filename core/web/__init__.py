@@ -1,0 +1,1 @@
+"""What every HTML page stands on: theme, forms, responses, figures. Knows no brand's data."""
