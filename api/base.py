@@ -1,0 +1,277 @@
+"""What every endpoint of both APIs shares: keys, rate limits, idempotent writes, dry runs, pages."""
+
+import base64
+import binascii
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ClassVar
+
+from django.core.cache import cache
+from django.db import transaction
+from django.http import HttpResponseBase
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api.permissions import HasScope
+from core import clock
+from core.actors import Actor
+from core.errors import DomainError, InvalidError
+from tenants.accounts import keys
+from tenants.accounts.models import ApiKey
+from tenants.events.idempotency import idempotent
+
+REQUESTS_PER_MINUTE = 600
+MAX_PAGE = 200
+
+
+class UnauthenticatedError(DomainError):
+    """No key, or not a valid one."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class IdempotencyKeyRequiredError(DomainError):
+    """A write that spends came without an `Idempotency-Key` header."""
+
+    code = "idempotency_key_required"
+    status = 400
+
+
+class BadCursorError(DomainError):
+    """The cursor was not made by this API."""
+
+    code = "bad_cursor"
+    status = 400
+
+
+class RateLimitedError(DomainError):
+    """The key has used up its requests of this minute."""
+
+    code = "rate_limited"
+    status = 429
+
+
+class _DryRunEnd(Exception):  # noqa: N818  (not an error: it rolls the trial back)
+    pass
+
+
+class BearerAuthentication(BaseAuthentication):
+    """Authenticates `Authorization: Bearer ts*_…` against the brand's keys."""
+
+    kind: ClassVar[str]
+
+    def authenticate(self, request: Request) -> tuple[None, ApiKey]:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text:
+            raise UnauthenticatedError("Send the key as `Authorization: Bearer …`.")
+        return None, keys.authenticate(text=text.strip(), kind=self.kind, at=clock.now())
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class BrandKeyAuthentication(BearerAuthentication):
+    """Keys of a brand's own systems."""
+
+    kind = ApiKey.Kind.BRAND
+
+
+class PartnerKeyAuthentication(BearerAuthentication):
+    """Keys of one partner of the brand."""
+
+    kind = ApiKey.Kind.PARTNER
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    content_type: str
+    body: bytes
+
+
+class ApiView(APIView):
+    """An endpoint; `scopes` names the scope that each method needs."""
+
+    permission_classes = (HasScope,)
+    scopes: ClassVar[dict[str, str]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self._count_request(request)
+
+    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise MethodNotAllowed(request.method or "")
+
+    def _count_request(self, request: Request) -> None:
+        window, second = divmod(int(time.time()), 60)
+        name = f"api-rate:{request.auth.pk}:{window}"
+        cache.add(name, 0, timeout=120)
+        try:
+            used = cache.incr(name)
+        except ValueError:  # the entry ran out between the two calls
+            used = 1
+        self._limit = (max(REQUESTS_PER_MINUTE - used, 0), 60 - second)
+        if used > REQUESTS_PER_MINUTE:
+            raise RateLimitedError("Too many requests with this key.", retry_after=60 - second)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        remaining, reset = getattr(self, "_limit", (None, None))
+        if remaining is not None:
+            response.headers["RateLimit-Policy"] = f'"default";q={REQUESTS_PER_MINUTE};w=60'
+            response.headers["RateLimit"] = f'"default";r={remaining};t={reset}'
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def actor(self, request: Request) -> Actor:
+        """Return the calling key as the `by` of an operation."""
+        key: ApiKey = request.auth
+        return Actor(
+            kind="partner" if key.kind == ApiKey.Kind.PARTNER else "api",
+            id=key.owner_id if key.kind == ApiKey.Kind.PARTNER else key.pk,
+            label=key.name,
+            address=request.META.get("REMOTE_ADDR", ""),
+        )
+
+
+class BrandView(ApiView):
+    """An endpoint for the brand's own systems."""
+
+    authentication_classes = (BrandKeyAuthentication,)
+
+
+class PartnerView(ApiView):
+    """An endpoint for one partner; `partner_id` is the caller's own key and nothing else."""
+
+    authentication_classes = (PartnerKeyAuthentication,)
+
+    @property
+    def partner_id(self) -> int:
+        owner: int = self.request.auth.owner_id
+        return owner
+
+
+Handler = Callable[..., Response]
+
+
+def write(*, key_required: bool = False) -> Callable[[Handler], Handler]:
+    """Make a view method an idempotent write that can be tried with `?dry_run=true`.
+
+    The first answer is kept in the transaction of its effect and given again, byte for byte, to
+    the same key and body. Refusals have no effect and are not kept.
+    """
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        def wrapped(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> Response:
+            if request.query_params.get("dry_run", "").lower() in {"1", "true"}:
+                return _dry_run(lambda: handler(self, request, *args, **kwargs))
+            key = request.headers.get("Idempotency-Key", "")
+            if not key:
+                if key_required:
+                    raise IdempotencyKeyRequiredError(
+                        "This write spends: send an Idempotency-Key header."
+                    )
+                with transaction.atomic():
+                    return handler(self, request, *args, **kwargs)
+            if len(key) > 255:
+                raise InvalidError("Idempotency-Key has more than 255 characters.")
+
+            def produce() -> _Answer:
+                response = handler(self, request, *args, **kwargs)
+                body = JSONRenderer().render(response.data)
+                return _Answer(response.status_code, "application/json", body)
+
+            raw = request._request.body  # noqa: SLF001  (DRF offers no other way to the bytes)
+            digest = hashlib.sha256(
+                b"\n".join([(request.method or "").encode(), request.get_full_path().encode(), raw])
+            ).hexdigest()
+            answer, replayed = idempotent(
+                scope=f"key:{request.auth.pk}",
+                key=key,
+                digest=digest,
+                at=clock.now(),
+                produce=produce,
+            )
+            headers = {"Idempotent-Replayed": "true"} if replayed else {}
+            return Response(json.loads(answer.body), status=answer.status, headers=headers)
+
+        return wrapped
+
+    return decorate
+
+
+def _dry_run(run: Callable[[], Response]) -> Response:
+    response: Response | None = None
+    try:
+        with transaction.atomic():
+            response = run()
+            raise _DryRunEnd
+    except _DryRunEnd:
+        pass
+    if response is None:
+        raise RuntimeError("A dry run ended without an answer.")
+    response.headers["Dry-Run"] = "true"
+    return response
+
+
+def encode_cursor(value: str | int) -> str:
+    """Return the opaque text of a position in a list."""
+    return base64.urlsafe_b64encode(str(value).encode()).decode().rstrip("=")
+
+
+def decode_cursor(text: str | None) -> str | None:
+    """Return the position that a cursor stands for.
+
+    :raises BadCursorError: if it is no cursor.
+    """
+    if not text:
+        return None
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+    except (binascii.Error, ValueError, UnicodeError):
+        raise BadCursorError("The cursor is not one of ours.") from None
+
+
+def int_cursor(text: str | None) -> int | None:
+    """Return the numeric position of a cursor.
+
+    :raises BadCursorError: if it is no cursor, or no number.
+    """
+    value = decode_cursor(text)
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 18:
+        raise BadCursorError("The cursor is not one of ours.")
+    return int(value)
+
+
+def page_limit(request: Request, default: int = 50) -> int:
+    """Return `?limit=`, between 1 and 200.
+
+    :raises InvalidError: if it is no such number.
+    """
+    text = request.query_params.get("limit")
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MAX_PAGE:
+        raise InvalidError("limit must be a number from 1 to 200.", pointer="/limit")
+    return int(text)
+
+
+def page(items: Sequence[Any], *, limit: int, position: Callable[[Any], str | int]) -> Any:
+    """Make the envelope of a list fetched with one item more than `limit`."""
+    shown = items[:limit]
+    more = len(items) > limit
+    return {"items": shown, "next": encode_cursor(position(shown[-1])) if more else None}
