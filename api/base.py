@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, ClassVar
 
 from django.core.cache import cache
 from django.db import transaction
-from django.http import HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.renderers import JSONRenderer
@@ -162,7 +161,7 @@ class PartnerView(ApiView):
         return owner
 
 
-Handler = Callable[..., Response]
+Handler = Callable[..., HttpResponseBase]
 
 
 def write(*, key_required: bool = False) -> Callable[[Handler], Handler]:
@@ -174,7 +173,7 @@ def write(*, key_required: bool = False) -> Callable[[Handler], Handler]:
 
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
-        def wrapped(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> Response:
+        def wrapped(self: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.query_params.get("dry_run", "").lower() in {"1", "true"}:
                 return _dry_run(lambda: handler(self, request, *args, **kwargs))
             key = request.headers.get("Idempotency-Key", "")
@@ -190,6 +189,8 @@ def write(*, key_required: bool = False) -> Callable[[Handler], Handler]:
 
             def produce() -> _Answer:
                 response = handler(self, request, *args, **kwargs)
+                if not isinstance(response, Response):
+                    raise TypeError("A write answers with a Response.")
                 body = JSONRenderer().render(response.data)
                 return _Answer(response.status_code, "application/json", body)
 
@@ -204,16 +205,21 @@ def write(*, key_required: bool = False) -> Callable[[Handler], Handler]:
                 at=clock.now(),
                 produce=produce,
             )
-            headers = {"Idempotent-Replayed": "true"} if replayed else {}
-            return Response(json.loads(answer.body), status=answer.status, headers=headers)
+            # The stored bytes themselves: a replay is the first answer, byte for byte.
+            response = HttpResponse(
+                answer.body, status=answer.status, content_type=answer.content_type
+            )
+            if replayed:
+                response.headers["Idempotent-Replayed"] = "true"
+            return response
 
         return wrapped
 
     return decorate
 
 
-def _dry_run(run: Callable[[], Response]) -> Response:
-    response: Response | None = None
+def _dry_run(run: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    response: HttpResponseBase | None = None
     try:
         with transaction.atomic():
             response = run()
