@@ -37,9 +37,7 @@ class Brand(TenantMixin):
         help_text=_("Part of the host name: <slug>.<platform host>."),
     )
     name = models.CharField(max_length=80)
-    status = models.CharField(
-        max_length=12, choices=Status.choices, default=Status.PROVISIONING
-    )
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PROVISIONING)
     locale = models.CharField(max_length=10, default="en")
     timezone = models.CharField(max_length=64, default="UTC")
     currency = models.CharField(max_length=3, default="USD")

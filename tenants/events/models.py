@@ -43,6 +43,7 @@ class EventHandling(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1)
     done = models.BooleanField(default=True)
     error = models.TextField(blank=True)
+    retry_at = models.DateTimeField(null=True, help_text=_("After a failure: not before this."))
 
     class Meta:
         constraints = [
@@ -127,9 +128,7 @@ class WebhookDelivery(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                name="webhook_delivery_once", fields=["endpoint", "event"]
-            ),
+            models.UniqueConstraint(name="webhook_delivery_once", fields=["endpoint", "event"]),
         ]
         indexes = [
             # The sender: what is due.

@@ -1,0 +1,26 @@
+"""Which brands there are."""
+
+from tenants.brands.context import platform_context
+from tenants.brands.errors import UnknownBrandError
+from tenants.brands.models import Brand
+
+
+def get_brand(*, slug: str) -> Brand:
+    """Return the brand with this slug.
+
+    :raises UnknownBrandError: if there is none.
+    """
+    with platform_context():
+        try:
+            return Brand.objects.get(slug=slug)
+        except Brand.DoesNotExist:
+            raise UnknownBrandError(slug=slug) from None
+
+
+def list_brands(*, active_only: bool = True) -> list[Brand]:
+    """Return all brands by slug; those being set up or suspended only when asked for."""
+    with platform_context():
+        brands = Brand.objects.order_by("slug")
+        if active_only:
+            brands = brands.filter(status=Brand.Status.ACTIVE)
+        return list(brands)
