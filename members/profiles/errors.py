@@ -1,0 +1,46 @@
+"""What the profiles room refuses."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+
+
+class MemberNotFoundError(NotFoundError):
+    """No member has this key."""
+
+    code = "member_not_found"
+    message = _("There is no such member.")
+
+
+class MemberExistsError(ConflictError):
+    """Another member has this key of the brand's systems already."""
+
+    code = "member_exists"
+    message = _("A member with this id is enrolled already.")
+
+
+class EmailTakenError(ConflictError):
+    """Another member has this e-mail address; an address leads to one member."""
+
+    code = "email_taken"
+    message = _("Another member has this e-mail address.")
+
+
+class InvalidMemberError(InvalidError):
+    """A field of a member is wrong; `pointer` in the data names it."""
+
+    code = "invalid_member"
+
+
+class BlockedMemberError(ForbiddenError):
+    """The member is blocked: nothing is earned or used until staff lift it."""
+
+    code = "blocked_member"
+    message = _("This member is blocked.")
+
+
+class ErasedMemberError(ConflictError):
+    """The member was erased; only the history without names is left."""
+
+    code = "erased_member"
+    message = _("This member was erased.")

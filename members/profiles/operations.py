@@ -1,0 +1,254 @@
+"""Enrolling members and changing what is known about them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from core import clock
+from core.actors import Actor
+from members.points.operations import open_accounts
+from members.profiles import _fields, _names
+from members.profiles.errors import (
+    EmailTakenError,
+    ErasedMemberError,
+    MemberExistsError,
+)
+from members.profiles.models import Member, MemberPersonal
+from tenants.accounts.models import User
+from tenants.audit.operations import record
+from tenants.brands.context import current_brand
+from tenants.events.operations import emit
+
+# Personal values never enter the audit or the events; that they changed does.
+_HIDDEN = "•••"
+_AUDITED = frozenset({"staff", "operator", "partner"})
+
+
+def enrol(
+    *,
+    external_id: str,
+    at: datetime,
+    by: Actor,
+    name: str = "",
+    email: str = "",
+    phone: str = "",
+    birthday: date | None = None,
+    gender: str = "",
+    region: str = "",
+    store_code: str = "",
+    locale: str = "",
+    tags: Iterable[str] = (),
+    attributes: Mapping[str, Any] | None = None,
+    consents: Mapping[str, bool] | None = None,
+    referred_by: Member | None = None,
+    user: User | None = None,
+) -> Member:
+    """Enrol a person: member, personal data, empty point accounts, event `member.enrolled`.
+
+    :raises InvalidMemberError: for a field that can not be, named in `pointer`.
+    :raises MemberExistsError: if the id is another member's.
+    :raises EmailTakenError: if the address is another member's.
+    """
+    key = _fields.clean_text("external_id", external_id, required=True)
+    fields = _clean(
+        {
+            "name": name,
+            "email": email,
+            "phone": phone,
+            "birthday": birthday,
+            "gender": gender,
+            "region": region,
+            "store_code": store_code,
+            "locale": locale,
+            "tags": list(tags) if not isinstance(tags, str) else tags,
+            "attributes": attributes or {},
+            "consents": consents or {},
+        },
+        at=at,
+    )
+    plain = {field: fields[field] for field in _fields.PLAIN}
+    personal = _with_grams({field: fields[field] for field in _fields.PERSONAL})
+    try:
+        with transaction.atomic():
+            member = Member.objects.create(
+                external_id=key, user=user, enrolled_at=at, referred_by=referred_by, **plain
+            )
+            member.personal = MemberPersonal.objects.create(member=member, **personal)
+            open_accounts(owner_id=member.pk, at=at)
+            emit(
+                type="member.enrolled",
+                subject=f"member:{member.pk}",
+                data={"number": member.number, "external_id": key},
+                at=at,
+            )
+            _audit("member.enrolled", member, by, at)
+    except IntegrityError as error:
+        raise _known(error, external_id=key) from error
+    return member
+
+
+def put_member(
+    *, external_id: str, by: Actor, at: datetime, fields: Mapping[str, Any]
+) -> tuple[Member, bool]:
+    """Enrol the member with this id, or change the given fields; say whether it was enrolled.
+
+    Raises what `enrol` and `update_profile` raise, except `MemberExistsError`.
+    """
+    key = _fields.clean_text("external_id", external_id, required=True)
+    member = Member.objects.filter(external_id=key).first()
+    if member is None:
+        _fields.refuse_unknown(fields)
+        try:
+            return enrol(external_id=key, by=by, at=at, **fields), True
+        except MemberExistsError:  # enrolled by someone else at this very moment
+            member = Member.objects.get(external_id=key)
+    return update_profile(member=member, by=by, at=at, **fields), False
+
+
+def update_profile(*, member: Member, by: Actor, at: datetime, **fields: Any) -> Member:
+    """Change the given fields of a member; fields that hold the value already change nothing.
+
+    A new e-mail address takes the sign-in away from the old one: the account is claimed anew
+    by a code sent to the new address.
+
+    :raises InvalidMemberError: for a field that does not exist or a value that can not be.
+    :raises EmailTakenError: if the address is another member's.
+    :raises ErasedMemberError: if the member was erased.
+    """
+    wanted = _clean(fields, at=at)
+    try:
+        with transaction.atomic():
+            locked = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
+            if locked.status == Member.Status.ERASED:
+                raise ErasedMemberError
+            personal = MemberPersonal.objects.filter(member=locked).first() or MemberPersonal(
+                member=locked
+            )
+            changes = _apply(locked, personal, wanted)
+            if not changes:
+                return locked
+            if "email" in changes and locked.user_id is not None:
+                locked.user = None
+            locked.save()
+            if changes.keys() & _fields.PERSONAL:
+                personal.save()
+            locked.personal = personal
+            _audit("member.updated", locked, by, at, changes)
+            emit(
+                type="member.updated",
+                subject=f"member:{locked.pk}",
+                data={"fields": sorted(changes)},
+                at=at,
+            )
+    except IntegrityError as error:
+        raise _known(error) from error
+    return locked
+
+
+def block_member(*, member: Member, reason: str, by: Actor, at: datetime) -> bool:
+    """Stop a member from earning and redeeming. Return whether this changed anything.
+
+    :raises ErasedMemberError: if the member was erased.
+    """
+    return _set_status(member, Member.Status.ACTIVE, Member.Status.BLOCKED, reason, by, at)
+
+
+def unblock_member(*, member: Member, reason: str, by: Actor, at: datetime) -> bool:
+    """Let a blocked member earn and redeem again. Return whether this changed anything.
+
+    :raises ErasedMemberError: if the member was erased.
+    """
+    return _set_status(member, Member.Status.BLOCKED, Member.Status.ACTIVE, reason, by, at)
+
+
+def claim_user(user: User) -> None:
+    """Give a user who signs in for the first time the membership with the same address."""
+    Member.objects.filter(
+        personal__email=user.email.strip().lower(), status=Member.Status.ACTIVE
+    ).update(user=user)
+
+
+def _clean(fields: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
+    today = clock.local_date(at, current_brand().timezone)
+    return _fields.clean(fields, today=today, locales=[code for code, _ in settings.LANGUAGES])
+
+
+def _with_grams(personal: dict[str, Any]) -> dict[str, Any]:
+    name = personal["name"]
+    return {**personal, "name_folded": _names.fold(name), "grams": _names.grams(name)}
+
+
+def _apply(
+    member: Member, personal: MemberPersonal, wanted: Mapping[str, Any]
+) -> dict[str, list[Any]]:
+    """Set what differs on the two rows, without saving; return it for the audit."""
+    changes: dict[str, list[Any]] = {}
+    for field, value in wanted.items():
+        row: Member | MemberPersonal = personal if field in _fields.PERSONAL else member
+        old = getattr(row, field)
+        if old == value:
+            continue
+        setattr(row, field, value)
+        changes[field] = [_HIDDEN, _HIDDEN] if row is personal else [old, value]
+    if "name" in changes:
+        personal.name_folded = _names.fold(personal.name)
+        personal.grams = _names.grams(personal.name)
+    return changes
+
+
+def _set_status(
+    member: Member,
+    before: Member.Status,
+    after: Member.Status,
+    reason: str,
+    by: Actor,
+    at: datetime,
+) -> bool:
+    with transaction.atomic():
+        changed = Member.objects.filter(pk=member.pk, status=before).update(status=after)
+        if changed:
+            action = f"member.{after.value if after != Member.Status.ACTIVE else 'unblocked'}"
+            record(
+                by=by,
+                at=at,
+                action=action,
+                target_type="member",
+                target_id=member.pk,
+                changes={"status": [before.value, after.value]},
+                reason=reason,
+            )
+            emit(type=action, subject=f"member:{member.pk}", data={}, at=at)
+    member.refresh_from_db(fields=["status"])
+    if member.status == Member.Status.ERASED:
+        raise ErasedMemberError
+    return bool(changed)
+
+
+def _audit(
+    action: str,
+    member: Member,
+    by: Actor,
+    at: datetime,
+    changes: Mapping[str, list[Any]] | None = None,
+) -> None:
+    if by.kind in _AUDITED:
+        record(
+            by=by,
+            at=at,
+            action=action,
+            target_type="member",
+            target_id=member.pk,
+            changes=changes,
+        )
+
+
+def _known(error: IntegrityError, **data: str) -> Exception:
+    text = str(error)
+    if "member_email_unique" in text:
+        return EmailTakenError(pointer="/email")
+    if "member_external_id_unique" in text:
+        return MemberExistsError(**data)
+    return error

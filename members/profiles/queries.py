@@ -1,0 +1,128 @@
+"""Finding members."""
+
+from collections.abc import Iterable
+
+from django.db import connection
+
+from members.profiles import _names
+from members.profiles.errors import MemberNotFoundError
+from members.profiles.models import Member
+from tenants.accounts.models import User
+
+
+def get_member(
+    *,
+    external_id: str | None = None,
+    number: str | None = None,
+    id: int | None = None,  # noqa: A002
+) -> Member:
+    """Return the member with the one key given, personal data included.
+
+    :raises MemberNotFoundError: if there is none.
+    """
+    members = Member.objects.select_related("personal")
+    try:
+        if external_id is not None:
+            return members.get(external_id=external_id)
+        if number is not None:
+            return members.get(number=number.strip().upper())
+        return members.get(pk=id)
+    except (Member.DoesNotExist, ValueError):
+        raise MemberNotFoundError(external_id=external_id, number=number, id=id) from None
+
+
+def get_member_for_user(user: User) -> Member | None:
+    """Return the membership of a signed-in user: the linked one, else the one on file with the
+    user's address; None for staff and others who are no members."""
+    members = Member.objects.select_related("personal")
+    return (
+        members.filter(user=user).first()
+        or members.filter(user__isnull=True, personal__email=user.email.strip().lower()).first()
+    )
+
+
+def is_sign_in_address(email: str) -> bool:
+    """Say whether an active member has this address, so that a code may be sent to it."""
+    return Member.objects.filter(
+        personal__email=email.strip().lower(), status=Member.Status.ACTIVE
+    ).exists()
+
+
+def count_members() -> int:
+    """Return the number of members who are not erased."""
+    return Member.objects.exclude(status=Member.Status.ERASED).count()
+
+
+def member_ids(*, external_ids: Iterable[str]) -> dict[str, int]:
+    """Return the keys of those external ids that belong to a member."""
+    return dict(
+        Member.objects.filter(external_id__in=list(external_ids)).values_list("external_id", "id")
+    )
+
+
+# Each branch is cut to the page, newest first, so that a search that matches nearly everybody
+# costs as little as one that matches nobody.
+_BRANCH = """(SELECT m.id FROM members_member m {join}
+    WHERE ({match}) AND (%s::bigint IS NULL OR m.id < %s) ORDER BY m.id DESC LIMIT %s)"""
+_PERSONAL = "JOIN members_memberpersonal p ON p.member_id = m.id"
+
+
+def search_members(*, text: str = "", after: int | None = None, limit: int = 50) -> list[Member]:
+    """Return members newest first, personal data included; all of them for an empty text.
+
+    Found by the beginning of number, external id, e-mail address or phone number, the last
+    four digits of a phone number, or any part of the name in any script. `after` is the key of
+    the last member of the page before.
+    """
+    text = text.strip().replace("\0", "")
+    members = Member.objects.select_related("personal")
+    if not text:
+        page = members if after is None else members.filter(pk__lt=after)
+        return list(page.order_by("-pk")[:limit])
+    branches = _branches(text)
+    sql = " UNION ".join(_BRANCH.format(match=match, join=join) for join, match, _ in branches)
+    parameters: list[object] = []
+    for _join, _match, values in branches:
+        parameters += [*values, after, after, limit]
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} ORDER BY 1 DESC LIMIT %s", [*parameters, limit])
+        keys = [row[0] for row in cursor.fetchall()]
+    found = members.in_bulk(keys)
+    return [found[key] for key in keys if key in found]
+
+
+def _branches(text: str) -> list[tuple[str, str, list[object]]]:
+    """Return what to look for: join, condition, values."""
+    branches: list[tuple[str, str, list[object]]] = [
+        ("", "m.number LIKE %s", [_prefix(text.upper())]),
+        ("", "m.external_id LIKE %s", [_prefix(text)]),
+        (_PERSONAL, "p.email <> '' AND p.email LIKE %s", [_prefix(text.lower())]),
+    ]
+    digits = "".join(character for character in text if character not in " -()./")
+    if digits.lstrip("+").isdecimal() and digits.isascii():
+        branches.append((_PERSONAL, "p.phone <> '' AND p.phone LIKE %s", [_prefix(digits)]))
+        if not digits.startswith("+"):
+            branches.append(
+                (_PERSONAL, "p.phone <> '' AND p.phone LIKE %s", [_prefix(f"+{digits}")])
+            )
+        if len(digits) == 4:
+            branches.append((_PERSONAL, "p.phone <> '' AND p.phone_tail = %s", [digits]))
+    needed = _names.needed(text)
+    if needed:
+        part = _names.fold(text)
+        branches.append(
+            (
+                _PERSONAL,
+                "p.grams @> %s::varchar[] AND p.name_folded LIKE %s",
+                [needed, f"%{_escape(part)}%"],
+            )
+        )
+    return branches
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _prefix(text: str) -> str:
+    return f"{_escape(text)}%"
