@@ -1,0 +1,45 @@
+"""Gathers the models of the rooms, so that the wing is one Django app with one history."""
+
+from benefits.catalogue.models import (
+    Benefit,
+    BenefitCost,
+    CodePool,
+    Package,
+    PackageItem,
+    PoolCode,
+    StageChange,
+)
+from benefits.grants.models import (
+    Grant,
+    GrantTerms,
+    HoldOut,
+    Redemption,
+    RedemptionNote,
+    RedemptionStep,
+    RulePeriod,
+)
+from benefits.mall.models import MallAddress, MallItem, MallOrder, StockRow
+from benefits.rules.models import GrantRule, RuleVersion
+
+__all__ = [
+    "Benefit",
+    "BenefitCost",
+    "CodePool",
+    "Grant",
+    "GrantRule",
+    "GrantTerms",
+    "HoldOut",
+    "MallAddress",
+    "MallItem",
+    "MallOrder",
+    "Package",
+    "PackageItem",
+    "PoolCode",
+    "Redemption",
+    "RedemptionNote",
+    "RedemptionStep",
+    "RulePeriod",
+    "RuleVersion",
+    "StageChange",
+    "StockRow",
+]
