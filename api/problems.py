@@ -69,9 +69,7 @@ def from_domain_error(error: DomainError) -> dict[str, Any]:
     data = dict(error.data)
     errors = None
     if "pointer" in data:
-        errors = [
-            {"pointer": str(data.pop("pointer")), "code": error.code, "detail": error.detail}
-        ]
+        errors = [{"pointer": str(data.pop("pointer")), "code": error.code, "detail": error.detail}]
     jsonable = json.loads(json.dumps(data, default=str))
     return problem(
         status=error.status, code=error.code, detail=error.detail, errors=errors, **jsonable

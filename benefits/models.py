@@ -1,5 +1,13 @@
 """Gathers the models of the rooms, so that the wing is one Django app with one history."""
 
+from benefits.budget.models import (
+    Budget,
+    BudgetAllowance,
+    BudgetEntry,
+    BudgetLine,
+    ReserveDraw,
+    ReserveSnapshot,
+)
 from benefits.catalogue.models import (
     Benefit,
     BenefitCost,
@@ -24,6 +32,10 @@ from benefits.rules.models import GrantRule, RuleVersion
 __all__ = [
     "Benefit",
     "BenefitCost",
+    "Budget",
+    "BudgetAllowance",
+    "BudgetEntry",
+    "BudgetLine",
     "CodePool",
     "Grant",
     "GrantRule",
@@ -39,6 +51,8 @@ __all__ = [
     "RedemptionNote",
     "RedemptionStep",
     "RulePeriod",
+    "ReserveDraw",
+    "ReserveSnapshot",
     "RuleVersion",
     "StageChange",
     "StockRow",
