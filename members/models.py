@@ -9,6 +9,7 @@ from members.activity.models import (
     Store,
 )
 from members.earning.models import Earning, EarningRule
+from members.points.models import Account, Entry, Hold, Lot, Wallet
 from members.profiles.models import Member, MemberPersonal
 from members.segments.models import (
     LateActivity,
@@ -20,10 +21,14 @@ from members.segments.models import (
 from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
 
 __all__ = [
+    "Account",
     "ActivityEvent",
     "Earning",
     "EarningRule",
+    "Entry",
+    "Hold",
     "LateActivity",
+    "Lot",
     "Member",
     "MemberDay",
     "MemberPersonal",
@@ -39,4 +44,5 @@ __all__ = [
     "TierChange",
     "TierScheme",
     "ValueSegmentRule",
+    "Wallet",
 ]

@@ -1,0 +1,274 @@
+"""Recording what members did. The only writer of purchases, refunds, days and events."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from core import clock
+from core.actors import Actor
+from core.errors import DomainError
+from members.activity import _fields
+from members.activity._digest import event_digest, purchase_digest
+from members.activity.errors import (
+    DuplicateEventError,
+    DuplicatePurchaseError,
+    DuplicateRefundError,
+    InvalidPurchaseError,
+    RefundTooLargeError,
+)
+from members.activity.models import ActivityEvent, Purchase, Refund, Store
+from members.profiles.errors import ErasedMemberError
+from members.profiles.models import Member
+from tenants.audit.operations import record
+from tenants.brands.context import current_brand
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a purchase as it comes in; amounts in minor units."""
+
+    sku: str
+    quantity: int
+    amount_minor: int
+    category: str = ""
+    cost_minor: int | None = None
+
+
+# One statement: the purchase, its place in the day, its lines. Nothing comes back when the id is
+# taken, and then nothing is written.
+_INSERT = """
+WITH added AS (
+    INSERT INTO members_purchase (external_id, member_id, occurred_at, local_date, amount_minor,
+        currency, channel, store_code, associate, digest)
+    VALUES (%(external_id)s, %(member_id)s, %(occurred_at)s, %(local_date)s, %(amount_minor)s,
+        %(currency)s, %(channel)s, %(store_code)s, %(associate)s, %(digest)s)
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING id, member_id, local_date, amount_minor
+), day AS (
+    INSERT INTO members_memberday (member_id, on_date, orders, spend_minor)
+    SELECT member_id, local_date, 1, amount_minor FROM added
+    ON CONFLICT (member_id, on_date) DO UPDATE
+        SET orders = members_memberday.orders + 1,
+            spend_minor = members_memberday.spend_minor + EXCLUDED.spend_minor
+), line AS (
+    INSERT INTO members_purchaseline (purchase_id, position, sku, category, quantity,
+        amount_minor, cost_minor)
+    SELECT added.id, l.position, l.sku, l.category, l.quantity, l.amount_minor, l.cost_minor
+    FROM added, unnest(%(skus)s::varchar[], %(categories)s::varchar[], %(quantities)s::int[],
+        %(amounts)s::bigint[], %(costs)s::bigint[])
+        WITH ORDINALITY AS l (sku, category, quantity, amount_minor, cost_minor, position)
+)
+SELECT id FROM added
+"""
+
+# One statement: the purchase's total and its day, guarded so that no more is given back than
+# was paid; nothing comes back when it would be.
+_REFUND = """
+WITH reduced AS (
+    UPDATE members_purchase SET refunded_minor = refunded_minor + %(amount)s
+    WHERE id = %(purchase)s AND refunded_minor + %(amount)s <= amount_minor
+    RETURNING member_id, local_date, refunded_minor, amount_minor
+), day AS (
+    UPDATE members_memberday d
+    SET refunded_minor = d.refunded_minor + %(amount)s,
+        orders = d.orders - (reduced.refunded_minor = reduced.amount_minor)::int
+    FROM reduced WHERE d.member_id = reduced.member_id AND d.on_date = reduced.local_date
+)
+SELECT refunded_minor FROM reduced
+"""
+
+
+def add_purchase(
+    *,
+    external_id: str,
+    member: Member,
+    occurred_at: datetime,
+    amount_minor: int,
+    currency: str,
+    channel: str = "",
+    store_code: str = "",
+    associate: str = "",
+    lines: Sequence[Line] = (),
+    at: datetime,
+) -> tuple[Purchase, bool]:
+    """Record a purchase and add it to the member's day; say whether it is new.
+
+    The same id with the same content changes nothing and returns the first one. Points, growth
+    and tiers are the work of `members.earning`.
+
+    :raises DuplicatePurchaseError: if the id was sent before with another content.
+    :raises FuturePurchaseError: if `occurred_at` is more than five minutes after `at`.
+    :raises InvalidAmountError, UnsupportedCurrencyError, InvalidPurchaseError: for a field that
+        can not be, named in `pointer`.
+    :raises ErasedMemberError: if the member was erased.
+    """
+    brand = current_brand()
+    if member.status == Member.Status.ERASED:
+        raise ErasedMemberError
+    clean = _clean_lines(lines)
+    fields: dict[str, Any] = {
+        "external_id": _fields.clean_text("external_id", external_id, required=True),
+        "member_id": member.pk,
+        "occurred_at": _fields.check_time(occurred_at, at=at),
+        "local_date": clock.local_date(occurred_at, brand.timezone),
+        "amount_minor": _fields.check_amount(amount_minor),
+        "currency": _fields.check_currency(currency, expected=brand.currency),
+        "channel": _fields.clean_text("channel", channel),
+        "store_code": _fields.clean_text("store", store_code),
+        "associate": _fields.clean_text("associate", associate),
+    }
+    fields["digest"] = purchase_digest(
+        lines=clean,
+        **{field: fields[field] for field in fields if field not in {"external_id", "local_date"}},
+    )
+    key = _insert(fields, clean)
+    if key is not None:
+        values = {**fields, "id": key, "refunded_minor": 0}
+        purchase = Purchase.from_db(connection.alias, list(values), list(values.values()))
+        purchase.member = member
+        return purchase, True
+    earlier = Purchase.objects.select_related("member").get(external_id=fields["external_id"])
+    if bytes(earlier.digest) != fields["digest"]:
+        raise DuplicatePurchaseError(external_id=earlier.external_id)
+    return earlier, False
+
+
+def add_refund(
+    *, purchase: Purchase, external_id: str, amount_minor: int, occurred_at: datetime, at: datetime
+) -> tuple[Refund, bool]:
+    """Record that part or all of a purchase was given back; say whether it is new.
+
+    The same id with the same content changes nothing. The day of the purchase, not of the
+    refund, loses the amount, and an order when nothing is left of it.
+
+    :raises RefundTooLargeError: if less than this is left of the purchase.
+    :raises DuplicateRefundError: if the id was sent before with another content.
+    :raises InvalidAmountError, FuturePurchaseError, InvalidPurchaseError: for a field that can
+        not be, named in `pointer`.
+    """
+    key = _fields.clean_text("external_id", external_id, required=True)
+    amount = _fields.check_amount(amount_minor, lowest=1)
+    moment = _fields.check_time(occurred_at, at=at)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The row lock makes the look at earlier refunds and the new one a single step.
+        locked = Purchase.objects.select_for_update(no_key=True).get(pk=purchase.pk)
+        earlier = Refund.objects.filter(purchase=locked, external_id=key).first()
+        if earlier is not None:
+            if (earlier.amount_minor, earlier.at) != (amount, moment):
+                raise DuplicateRefundError(external_id=key)
+            return earlier, False
+        cursor.execute(_REFUND, {"purchase": locked.pk, "amount": amount})
+        row = cursor.fetchone()
+        if row is None:
+            raise RefundTooLargeError(external_id=key, left_minor=locked.net_minor)
+        refund = Refund.objects.create(
+            purchase=locked, external_id=key, amount_minor=amount, at=moment
+        )
+    purchase.refunded_minor = row[0]
+    return refund, True
+
+
+def record_event(
+    *,
+    member: Member,
+    name: str,
+    occurred_at: datetime,
+    at: datetime,
+    properties: Mapping[str, Any] | None = None,
+    external_id: str | None = None,
+) -> tuple[ActivityEvent, bool]:
+    """Record a named thing a member did; say whether it is new.
+
+    With an `external_id` the same content again changes nothing; without one, each call counts.
+
+    :raises DuplicateEventError: if the id was sent before with another content.
+    :raises FuturePurchaseError, InvalidPurchaseError: for a field that can not be.
+    :raises ErasedMemberError: if the member was erased.
+    """
+    if member.status == Member.Status.ERASED:
+        raise ErasedMemberError
+    body = _fields.clean_properties(properties or {})
+    event = ActivityEvent(
+        member=member,
+        name=_fields.clean_text("name", name, required=True),
+        at=_fields.check_time(occurred_at, at=at, field="at"),
+        properties=body,
+        external_id=None
+        if external_id is None
+        else _fields.clean_text("external_id", external_id, required=True),
+    )
+    event.digest = event_digest(member_id=member.pk, name=event.name, at=event.at, properties=body)
+    try:
+        with transaction.atomic():
+            event.save(force_insert=True)
+    except IntegrityError as error:
+        if "activity_event_external_id_unique" not in str(error):
+            raise
+        earlier = ActivityEvent.objects.get(external_id=event.external_id)
+        if bytes(earlier.digest) != event.digest:
+            raise DuplicateEventError(external_id=external_id) from None
+        return earlier, False
+    return event, True
+
+
+def put_store(*, code: str, name: str, region: str = "", by: Actor, at: datetime) -> Store:
+    """List a shop of the brand, or change its name and region.
+
+    :raises InvalidPurchaseError: for a field that can not be.
+    """
+    key = _fields.clean_text("store", code, required=True)
+    values = {
+        "name": _fields.clean_text("store_name", name, required=True),
+        "region": _fields.clean_text("region", region),
+    }
+    with transaction.atomic():
+        store, _created = Store.objects.update_or_create(code=key, defaults=values)
+        record(by=by, at=at, action="store.saved", target_type="store", target_id=key)
+    return store
+
+
+def _insert(fields: Mapping[str, Any], lines: Sequence[Line]) -> int | None:
+    """Return the key of the new purchase, or None when its id is taken."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            {
+                **fields,
+                "skus": [line.sku for line in lines],
+                "categories": [line.category for line in lines],
+                "quantities": [line.quantity for line in lines],
+                "amounts": [line.amount_minor for line in lines],
+                "costs": [line.cost_minor for line in lines],
+            },
+        )
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def _clean_lines(lines: Iterable[Line]) -> list[Line]:
+    given = list(lines)
+    if len(given) > _fields.MAX_LINES:
+        raise InvalidPurchaseError(pointer="/lines")
+    clean: list[Line] = []
+    for index, line in enumerate(given):
+        try:
+            clean.append(
+                dataclasses.replace(
+                    line,
+                    sku=_fields.clean_text("sku", line.sku, required=True),
+                    category=_fields.clean_text("category", line.category),
+                    quantity=_fields.check_quantity(line.quantity),
+                    amount_minor=_fields.check_amount(line.amount_minor, lowest=-_fields.MAX_MINOR),
+                    cost_minor=None
+                    if line.cost_minor is None
+                    else _fields.check_amount(line.cost_minor, field="cost"),
+                )
+            )
+        except DomainError as error:
+            error.data["pointer"] = f"/lines/{index}{error.data.get('pointer', '')}"
+            raise
+    return clean

@@ -1,0 +1,97 @@
+"""Reading what members did."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import connection
+from django.db.models import Q
+
+from members.activity.errors import PurchaseNotFoundError
+from members.activity.models import MemberDay, Purchase, PurchaseLine, Refund
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What one member bought in the days before a date, net of what was given back.
+
+    A window of N days before `on` is [on - N days, on): the day itself is not in it. Orders are
+    purchases of which something is left. `first_on` and `last_on` are the first and last days
+    with an order before `on`.
+    """
+
+    spend_30: int = 0
+    spend_90: int = 0
+    spend_365: int = 0
+    orders_30: int = 0
+    orders_90: int = 0
+    orders_365: int = 0
+    first_on: date | None = None
+    last_on: date | None = None
+
+
+# One walk over the member's days by primary key. {n} are 30, 90, 365.
+_ACTIVITY = """
+SELECT
+    {sums},
+    min(on_date) FILTER (WHERE orders > 0),
+    max(on_date) FILTER (WHERE orders > 0)
+FROM members_memberday WHERE member_id = %(member)s AND on_date < %(on)s
+""".format(
+    sums=",\n    ".join(
+        f"coalesce(sum({value}) FILTER (WHERE on_date >= %(on)s::date - {days}), 0)::bigint"
+        for value in ("spend_minor - refunded_minor", "orders")
+        for days in (30, 90, 365)
+    )
+)
+
+
+def get_activity(*, member_id: int, on: date) -> Activity:
+    """Return a member's spend and orders in the 30, 90 and 365 brand days before `on`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTIVITY, {"member": member_id, "on": on})
+        row = cursor.fetchone()
+    return Activity(*row)
+
+
+def get_purchase(*, external_id: str) -> Purchase:
+    """Return a purchase with its member.
+
+    :raises PurchaseNotFoundError: if no purchase has this id.
+    """
+    purchase = Purchase.objects.select_related("member").filter(external_id=external_id).first()
+    if purchase is None:
+        raise PurchaseNotFoundError(external_id=external_id)
+    return purchase
+
+
+def list_purchases(
+    *, member_id: int, after: tuple[datetime, int] | None = None, limit: int = 50
+) -> list[Purchase]:
+    """Return a member's purchases, newest first.
+
+    `after` is the (time, key) of the last purchase of the page before.
+    """
+    purchases = Purchase.objects.filter(member_id=member_id)
+    if after is not None:
+        at, key = after
+        purchases = purchases.filter(Q(occurred_at__lt=at) | Q(occurred_at=at, pk__lt=key))
+    return list(purchases.order_by("-occurred_at", "-pk")[:limit])
+
+
+def list_lines(*, purchase_id: int) -> list[PurchaseLine]:
+    """Return the lines of a purchase in the order sent."""
+    return list(PurchaseLine.objects.filter(purchase_id=purchase_id).order_by("position"))
+
+
+def list_refunds(*, purchase_id: int) -> list[Refund]:
+    """Return what was given back for a purchase, first one first."""
+    return list(Refund.objects.filter(purchase_id=purchase_id).order_by("at", "pk"))
+
+
+def list_days(*, member_id: int, since: date, until: date) -> list[MemberDay]:
+    """Return a member's days with purchases in [since, until), first one first."""
+    return list(
+        MemberDay.objects.filter(
+            member_id=member_id, on_date__gte=since, on_date__lt=until
+        ).order_by("on_date")
+    )
