@@ -1,0 +1,313 @@
+"""The points ledger: wallets, accounts, lots, the journal and holds.
+
+An account belongs to an opaque owner (this room knows no members) and carries a stored balance,
+changed only together with a journal entry by the SQL functions of this room, under the lock of
+the account's row. Each credit is a lot; spending takes lots, earliest expiry first, and the entry
+keeps which lots it touched. Double entry is a view: the kind of an entry fixes its contra
+account (`queries.get_double_entry`).
+
+Lots, entries and holds have no foreign key in the database to their account: it would cost a
+lookup and a lock on each insert, in the path of each purchase. The functions have just locked
+that account's row, and a trigger refuses to remove accounts.
+"""
+
+from datetime import date
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+# The last good day of points that never expire: a date, so that it sorts after all others.
+NEVER = date(9999, 12, 31)
+
+
+class Wallet(models.Model):
+    """A unit that members collect, and its rules. `points` (1) and `growth` (2) always exist.
+
+    Changing a rule changes what happens from now on, never lots that exist.
+    """
+
+    class ExpiryPolicy(models.TextChoices):
+        NONE = "none", _("Never")
+        MONTHS = "months", _("Some months after earning")
+        END_OF_MONTH = "end_of_month", _("At the end of a month")
+        END_OF_QUARTER = "end_of_quarter", _("At the end of a quarter")
+        END_OF_YEAR = "end_of_year", _("At the end of a year")
+
+    id = models.SmallIntegerField(primary_key=True)
+    code = models.SlugField(max_length=20, unique=True)
+    name = models.CharField(max_length=60, help_text=_("What members call it."))
+    expiry_policy = models.CharField(
+        max_length=20,
+        choices=ExpiryPolicy.choices,
+        default=ExpiryPolicy.NONE,
+        help_text=_("When points stop being good, counted from the day they were earned."),
+    )
+    expiry_months = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Months between earning and expiry, before rounding to an end.")
+    )
+    pending_days = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Days until earned points can be spent, such as a return period.")
+    )
+    restore_grace_days = models.PositiveSmallIntegerField(
+        default=30,
+        help_text=_("Days that points given back stay good when their own expiry has passed."),
+    )
+    may_go_negative = models.BooleanField(
+        default=False,
+        help_text=_("Taking back points that are spent makes a debt, paid by the next earnings."),
+    )
+    cost_per_point_micro = models.BigIntegerField(
+        default=0, help_text=_("Cost of one point in millionths of the currency's minor unit.")
+    )
+
+    class Meta:
+        constraints = [
+            # A typo here would let points live for ever, or not at all.
+            models.CheckConstraint(
+                name="wallet_expiry_policy_known",
+                condition=models.Q(
+                    expiry_policy__in=[
+                        "none",
+                        "months",
+                        "end_of_month",
+                        "end_of_quarter",
+                        "end_of_year",
+                    ]
+                ),
+            ),
+            # "Zero months after earning" would expire points on the day they are earned.
+            models.CheckConstraint(
+                name="wallet_months_need_a_number",
+                condition=~models.Q(expiry_policy="months") | models.Q(expiry_months__gt=0),
+            ),
+            models.CheckConstraint(
+                name="wallet_cost_not_negative",
+                condition=models.Q(cost_per_point_micro__gte=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Account(models.Model):
+    """One owner's balance in one wallet. Its row lock serialises all postings of the account.
+
+    `balance` is what all lots hold, waiting ones included, minus the debt; it is below zero only
+    after taking back spent points in a wallet that allows it, and then no lot is open (a trigger
+    refuses a falling balance below zero in any other wallet). `pending` is the part in lots that
+    wait for their day. `held` has left the balance for open holds. `seq` is the number of the
+    last entry: entries of an account are numbered without gaps.
+    """
+
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="accounts", db_index=False
+    )
+    owner_id = models.BigIntegerField()
+    balance = models.BigIntegerField(default=0)
+    pending = models.BigIntegerField(default=0)
+    held = models.BigIntegerField(default=0)
+    seq = models.BigIntegerField(default=0)
+    opened_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # One account per owner and wallet; the index finds it in every posting.
+            models.UniqueConstraint(
+                name="account_once_per_owner_and_wallet", fields=["owner_id", "wallet"]
+            ),
+            models.CheckConstraint(
+                name="account_held_not_negative", condition=models.Q(held__gte=0)
+            ),
+            # Waiting points are part of the balance, and a debt leaves none.
+            models.CheckConstraint(
+                name="account_pending_within_balance",
+                condition=models.Q(pending=0)
+                | models.Q(pending__gt=0, pending__lte=models.F("balance")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id}:{self.owner_id}"
+
+
+class Lot(models.Model):
+    """Points credited together: what is left of them, when they become and cease to be good.
+
+    `seq` is the number of the entry that made the lot. `expires_on` is the last good day in the
+    brand's time zone. A lot with `is_pending` waits for `available_at`; the flag is cleared by
+    the first posting that needs the lot after that instant, or by the nightly job.
+
+    `remaining` is in no index and in no index's condition: each spending would then have to write
+    new index entries. `is_open` changes only once in the life of most lots.
+    """
+
+    pk = models.CompositePrimaryKey("account", "expires_on", "seq")
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="lots",
+        db_index=False,
+        db_constraint=False,
+    )
+    seq = models.BigIntegerField()
+    earned = models.BigIntegerField()
+    remaining = models.BigIntegerField()
+    available_at = models.DateTimeField(null=True)
+    expires_on = models.DateField()
+    is_pending = models.BooleanField(default=False)
+    is_open = models.GeneratedField(
+        expression=models.Q(remaining__gt=0), output_field=models.BooleanField(), db_persist=True
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="lot_earned_positive", condition=models.Q(earned__gt=0)),
+            # The last line of defence against spending a point twice.
+            models.CheckConstraint(
+                name="lot_remaining_within_earned",
+                condition=models.Q(remaining__gte=0, remaining__lte=models.F("earned")),
+            ),
+            models.CheckConstraint(
+                name="lot_pending_has_an_instant",
+                condition=models.Q(is_pending=False) | models.Q(available_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            # The nightly expiry, and what expires within 30 days.
+            models.Index(fields=["expires_on"], name="lot_due", condition=models.Q(is_open=True)),
+            # The nightly activation.
+            models.Index(
+                fields=["available_at"], name="lot_waiting", condition=models.Q(is_pending=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.expires_on}/{self.seq}"
+
+
+class Entry(models.Model):
+    """One posting of the journal. Append-only: a trigger refuses update, delete and truncate.
+
+    `lots` is a flat array of triples (last good day as days since 2000-01-01, number of the lot,
+    change): the changes sum to what the entry did to the lots. A capture changes no lot; its
+    triples say from which lots the held points were taken for good. `ref_seq` names the entry of
+    the same account that this one reverses, captures or releases. `shortfall` is what a clawback
+    was asked to take and could not, because the points had expired or were spent in a wallet
+    without debts.
+
+    The field order keeps the row free of padding.
+    """
+
+    class Kind(models.IntegerChoices):
+        EARN = 1, _("Earned")
+        REDEEM = 2, _("Spent")
+        EXPIRE = 3, _("Expired")
+        REVERSE = 4, _("Given back")
+        ADJUST = 5, _("Adjusted")
+        HOLD = 6, _("Held")
+        CAPTURE = 7, _("Captured")
+        RELEASE = 8, _("Released")
+        TRANSFER = 9, _("Transferred")
+        CLAWBACK = 10, _("Taken back")
+
+    pk = models.CompositePrimaryKey("account", "seq")
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="entries",
+        db_index=False,
+        db_constraint=False,
+    )
+    seq = models.BigIntegerField()
+    delta = models.BigIntegerField()
+    balance_after = models.BigIntegerField()
+    at = models.DateTimeField()
+    key = models.UUIDField()
+    source_id = models.BigIntegerField(null=True)
+    ref_seq = models.BigIntegerField(null=True)
+    shortfall = models.BigIntegerField(null=True)
+    kind = models.SmallIntegerField(choices=Kind.choices)
+    source_type = models.CharField(max_length=30, blank=True)
+    lots = ArrayField(models.BigIntegerField(), default=list)
+    cause = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [
+            # One posting per key for ever: sending a request again finds its first answer.
+            models.UniqueConstraint(name="entry_key_unique", fields=["key"]),
+            # The sign belongs to the kind; a wrong one would turn a spending into a gift.
+            models.CheckConstraint(
+                name="entry_sign_of_kind",
+                condition=models.Q(kind__in=[1, 4, 8], delta__gt=0)
+                | models.Q(kind__in=[2, 3, 6], delta__lt=0)
+                | models.Q(kind__in=[5, 9])
+                | models.Q(kind=7, delta=0)
+                | models.Q(kind=10, delta__lte=0),
+            ),
+            models.CheckConstraint(
+                name="entry_shortfall_of_clawbacks_only",
+                condition=models.Q(shortfall__isnull=True)
+                | models.Q(kind__in=[5, 10], shortfall__gt=0),
+            ),
+            models.CheckConstraint(
+                name="entry_ref_is_earlier",
+                condition=models.Q(ref_seq__isnull=True) | models.Q(ref_seq__lt=models.F("seq")),
+            ),
+        ]
+        indexes = [
+            # What has been given or taken back of an entry already; how a hold ended.
+            models.Index(
+                fields=["account", "ref_seq"],
+                name="entry_by_ref",
+                condition=models.Q(ref_seq__isnull=False),
+            ),
+            # Sums over a period, such as points issued this month: entries are appended in time.
+            BrinIndex(fields=["at"], name="entry_at", autosummarize=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}#{self.seq}"
+
+
+class Hold(models.Model):
+    """Points set aside by the entry of the same number, until captured or released.
+
+    Forward only: `open` → `captured` or `released`, decided under the lock of the account. After
+    `until` a hold can no longer be captured; a job releases it.
+    """
+
+    class State(models.IntegerChoices):
+        OPEN = 1, _("Open")
+        CAPTURED = 2, _("Captured")
+        RELEASED = 3, _("Released")
+
+    pk = models.CompositePrimaryKey("account", "seq")
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="holds",
+        db_index=False,
+        db_constraint=False,
+    )
+    seq = models.BigIntegerField()
+    amount = models.BigIntegerField()
+    until = models.DateTimeField(null=True)
+    state = models.SmallIntegerField(choices=State.choices, default=State.OPEN)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="hold_amount_positive", condition=models.Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="hold_state_known", condition=models.Q(state__in=[1, 2, 3])
+            ),
+        ]
+        indexes = [
+            # The job that releases holds past their time.
+            models.Index(fields=["until"], name="hold_due", condition=models.Q(state=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}#{self.seq}"
