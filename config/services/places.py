@@ -131,6 +131,8 @@ def choose_place(profile: Profile, environ: Mapping[str, str]) -> Place:
     home = root
     if not _can_reach(account, root):
         home = RELOCATED / _short_name(root)
+        if not (root / "password").exists():  # somebody removed our folder: that meant the data
+            shutil.rmtree(home, ignore_errors=True)
         make_folder(home)
         (home / "origin").write_text(f"{root}\n")
     if not _can_reach(account, programs.pg("postgres")) or not _can_reach(account, programs.valkey):

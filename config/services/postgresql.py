@@ -56,7 +56,6 @@ class PostgreSQL(Server):
             return
         statements = (
             f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{self.password}'",
-            f"ALTER ROLE postgres PASSWORD '{self.password}'",
             f"GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO {ROLE}",
             f"CREATE DATABASE {ROLE} OWNER {ROLE}",
         )
@@ -97,16 +96,18 @@ class PostgreSQL(Server):
         unfinished = self.folder.with_name(f"{self.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         make_private_folder(unfinished, self.place.account)
+        secret = self.folder / "password"
+        self.write_private(secret, f"{self.password}\n")
         command = [
             str(self.place.programs.pg("initdb")), "-D", str(unfinished), "-U", "postgres",
             "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8", "--auth=trust", "--no-instructions",
+            "--builtin-locale=C.UTF-8", "--auth=trust", "--no-instructions", f"--pwfile={secret}",
         ]  # fmt: skip
         if self.place.profile == "test":
             command.append("--no-sync")
         if self.spawn(command, folder=unfinished).wait():
             raise ServicesError(f"initdb failed: {self.last_words()}")
-        self.folder.rmdir()
+        shutil.rmtree(self.folder)
         unfinished.rename(self.folder)
 
     def _settings(self) -> Mapping[str, str]:
