@@ -4,7 +4,7 @@ An account belongs to an opaque owner (this room knows no members) and carries a
 changed only together with a journal entry by the SQL functions of this room, under the lock of
 the account's row. Each credit is a lot; spending takes lots, earliest expiry first, and the entry
 keeps which lots it touched. Double entry is a view: the kind of an entry fixes its contra
-account (`queries.get_double_entry`).
+account (`queries.double_entry`).
 
 Lots, entries and holds have no foreign key in the database to their account: it would cost a
 lookup and a lock on each insert, in the path of each purchase. The functions have just locked

@@ -23,13 +23,13 @@ __all__ = [
     "LotChange",
     "LotView",
     "available_sql",
+    "double_entry",
     "expiring_sql",
     "get_balance",
     "get_balances",
-    "get_double_entry",
     "get_entry",
     "get_hold",
-    "get_liability",
+    "liability",
     "list_entries",
     "list_lots",
 ]
@@ -73,12 +73,12 @@ def list_lots(*, owner_id: int, wallet: str = "points") -> list[LotView]:
     raise NotImplementedError
 
 
-def get_liability(*, wallet: str = "points") -> Liability:
+def liability(*, wallet: str = "points") -> Liability:
     """Return outstanding points × cost per point, rounded half-even once."""
     raise NotImplementedError
 
 
-def get_double_entry(
+def double_entry(
     *, since: datetime | None = None, until: datetime | None = None
 ) -> list[tuple[str, str, int]]:
     """Return (wallet, account of the books, balance) of the journal in [since, until).
