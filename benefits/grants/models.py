@@ -1,5 +1,6 @@
 """Rights of members to benefits, and their use."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +32,8 @@ class Grant(models.Model):
     Unique per member, rule, benefit and period, so that issuing twice grants once; grants
     without a rule (by hand, bought in the mall) are unique per member, benefit and period key.
     States are derived: active, used up, expired, revoked. `used <= quantity` is the last wall
-    behind the conditional update (I14). `reason` says why: rule, version and the facts matched.
+    behind the conditional update (I14). The rule, its version (whose conditions `RuleVersion`
+    keeps) and `reason` (the member's facts then, or what staff wrote) say why it was granted.
 
     A month can add millions of rows, so keys of things that are never deleted carry neither an
     index nor a foreign key check of their own.
@@ -55,6 +57,7 @@ class Grant(models.Model):
         db_index=False,
         db_constraint=False,
     )
+    rule_version = models.PositiveIntegerField(null=True)
     package = models.ForeignKey(
         Package,
         on_delete=models.PROTECT,
@@ -81,10 +84,11 @@ class Grant(models.Model):
 
     class Meta:
         constraints = [
-            # Also serves "the grants of one member".
+            # In this order, the rows of one issue lie side by side: quick to insert, and to
+            # compare with when the job runs again.
             models.UniqueConstraint(
                 name="grant_once_per_rule_period",
-                fields=["member", "rule", "benefit", "period_key"],
+                fields=["rule", "period_key", "benefit", "member"],
             ),
             models.UniqueConstraint(
                 name="grant_once_without_rule",
@@ -100,6 +104,17 @@ class Grant(models.Model):
                 name="grant_starts_before_it_ends",
                 condition=Q(ends_at__isnull=True) | Q(starts_at__lt=F("ends_at")),
             ),
+            models.CheckConstraint(
+                name="grant_rule_with_version",
+                condition=Q(rule__isnull=True, rule_version__isnull=True)
+                | Q(rule__isnull=False, rule_version__isnull=False),
+            ),
+        ]
+        indexes = [
+            # What a member has now: not ended yet.
+            models.Index(fields=["member", "ends_at"], name="grant_by_member"),
+            # The facts of a month: who held a grant then. Rows are appended in time order.
+            BrinIndex(fields=["issued_at"], name="grant_issued_at"),
         ]
 
     def __str__(self) -> str:
@@ -135,7 +150,7 @@ class RulePeriod(models.Model):
     period_key = models.CharField(max_length=60)
     members = models.PositiveBigIntegerField(default=0)
     units = models.PositiveBigIntegerField(default=0)
-    committed_minor = models.BigIntegerField(default=0)
+    cost_minor = models.BigIntegerField(default=0, help_text=_("At the unit cost when issued."))
     first_issued_at = models.DateTimeField()
     last_issued_at = models.DateTimeField()
 

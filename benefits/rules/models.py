@@ -1,10 +1,17 @@
 """Grant rules: who gets what, how often, and how much of it."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from benefits.catalogue.models import CODE, Benefit, Package
+
+
+def everyone() -> dict[str, Any]:
+    """Return the condition that every member meets."""
+    return {"all": []}
 
 
 class GrantRule(models.Model):
@@ -42,9 +49,7 @@ class GrantRule(models.Model):
     package = models.ForeignKey(
         Package, on_delete=models.PROTECT, null=True, blank=True, related_name="rules"
     )
-    condition = models.JSONField(
-        default=dict, help_text=_("Who gets it, as a condition; empty: every member.")
-    )
+    condition = models.JSONField(default=everyone, help_text=_("Who gets it, as a condition."))
     cadence = models.CharField(max_length=16, choices=Cadence.choices)
     every_months = models.PositiveSmallIntegerField(null=True, blank=True)
     event_name = models.CharField(max_length=60, blank=True)
@@ -59,6 +64,9 @@ class GrantRule(models.Model):
     )
     cap_units_per_period = models.PositiveBigIntegerField(
         null=True, blank=True, help_text=_("Units all members can get in one period.")
+    )
+    cap_minor_per_period = models.BigIntegerField(
+        null=True, blank=True, help_text=_("What the units of one period may cost, at unit cost.")
     )
     hold_out_bp = models.PositiveIntegerField(
         default=0, help_text=_("Share of the audience that gets nothing, to measure against.")
@@ -79,6 +87,10 @@ class GrantRule(models.Model):
                 name="grant_rule_benefit_or_package",
                 condition=Q(benefit__isnull=False, package__isnull=True)
                 | Q(benefit__isnull=True, package__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="grant_rule_cap_minor",
+                condition=Q(cap_minor_per_period__isnull=True) | Q(cap_minor_per_period__gte=0),
             ),
             models.CheckConstraint(name="grant_rule_quantity", condition=Q(quantity__gte=1)),
             models.CheckConstraint(

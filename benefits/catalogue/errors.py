@@ -1,0 +1,81 @@
+"""Refusals of the catalogue."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import ConflictError, InvalidError, NotFoundError
+
+
+class UnknownBenefitError(NotFoundError):
+    """No benefit has this code."""
+
+    code = "unknown_benefit"
+    message = _("There is no such benefit.")
+
+
+class UnknownPackageError(NotFoundError):
+    """No package has this code."""
+
+    code = "unknown_package"
+    message = _("There is no such package.")
+
+
+class UnknownPoolError(NotFoundError):
+    """No pool of codes has this code."""
+
+    code = "unknown_code_pool"
+    message = _("There is no such pool of codes.")
+
+
+class UnknownKindError(InvalidError):
+    """No kind of benefit has this name."""
+
+    code = "unknown_kind"
+    message = _("There is no such kind of benefit.")
+
+
+class InvalidBenefitError(InvalidError):
+    """A field of a benefit or package is wrong; `pointer` names it."""
+
+    code = "invalid_benefit"
+
+
+class CodeTakenError(ConflictError):
+    """The code is in use already."""
+
+    code = "code_taken"
+    message = _("This code is in use already.")
+
+
+class IllegalStageError(ConflictError):
+    """A benefit cannot move from its stage to this one; `stage` says where it is."""
+
+    code = "illegal_stage"
+    message = _("A benefit cannot move to this stage from where it is.")
+
+
+class CostExistsError(ConflictError):
+    """Another cost is in force from the same day on."""
+
+    code = "cost_exists"
+    message = _("Another cost starts on this day.")
+
+
+class CostMissingError(ConflictError):
+    """No cost is in force on the day; `benefit` and `on` name the gap."""
+
+    code = "cost_missing"
+    message = _("No cost is known for this benefit on this day.")
+
+
+class PoolEmptyError(ConflictError):
+    """The pool has no free code left."""
+
+    code = "out_of_stock"
+    message = _("No code is left.")
+
+
+class DuplicateCodesError(ConflictError):
+    """Some of the codes are in the pool already, or twice in the list; nothing was imported."""
+
+    code = "duplicate_codes"
+    message = _("Some codes are there already.")

@@ -1,0 +1,111 @@
+"""Reads of the catalogue."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from django.db.models import Q
+
+from benefits.catalogue.errors import (
+    CostMissingError,
+    UnknownBenefitError,
+    UnknownPackageError,
+    UnknownPoolError,
+)
+from benefits.catalogue.models import (
+    Benefit,
+    BenefitCost,
+    CodePool,
+    Package,
+    PoolCode,
+    StageChange,
+)
+from benefits.catalogue.texts import localized
+
+__all__ = [
+    "count_free_codes",
+    "get_benefit",
+    "get_package",
+    "get_pool",
+    "list_benefits",
+    "list_packages",
+    "list_stage_changes",
+    "list_unit_costs",
+    "localized",
+    "unit_cost",
+]
+
+
+def get_benefit(*, code: str) -> Benefit:
+    """Return a benefit. :raises UnknownBenefitError: if there is none of this code."""
+    try:
+        return Benefit.objects.get(code=code)
+    except Benefit.DoesNotExist:
+        raise UnknownBenefitError(benefit=code) from None
+
+
+def list_benefits(
+    *, stage: str | None = None, stages: Iterable[str] | None = None, kind: str | None = None
+) -> list[Benefit]:
+    """Return benefits by category and code, of one or several stages or all."""
+    benefits = Benefit.objects.order_by("category", "code")
+    if stage is not None:
+        benefits = benefits.filter(stage=stage)
+    if stages is not None:
+        benefits = benefits.filter(stage__in=list(stages))
+    if kind is not None:
+        benefits = benefits.filter(kind=kind)
+    return list(benefits)
+
+
+def unit_cost(*, benefit: Benefit | int, on: date) -> int:
+    """Return what one unit costs on a brand day, in minor units.
+
+    :raises CostMissingError: if no cost is in force then.
+    """
+    benefit_id = benefit if isinstance(benefit, int) else benefit.pk
+    try:
+        return list_unit_costs(benefits=[benefit_id], on=on)[benefit_id]
+    except KeyError:
+        raise CostMissingError(benefit=benefit_id, on=on.isoformat()) from None
+
+
+def list_unit_costs(*, benefits: Iterable[int], on: date) -> Mapping[int, int]:
+    """Return the unit cost in force on a brand day by key of the benefit, where there is one."""
+    rows = BenefitCost.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gt=on),
+        benefit_id__in=list(benefits),
+        valid_from__lte=on,
+    )
+    return dict(rows.values_list("benefit_id", "unit_cost_minor"))
+
+
+def list_stage_changes(*, benefit: Benefit) -> list[StageChange]:
+    """Return the moves of a benefit from stage to stage, newest first."""
+    return list(StageChange.objects.filter(benefit=benefit).order_by("-id"))
+
+
+def get_package(*, code: str) -> Package:
+    """Return a package with its items. :raises UnknownPackageError: if there is none."""
+    try:
+        return Package.objects.prefetch_related("items__benefit").get(code=code)
+    except Package.DoesNotExist:
+        raise UnknownPackageError(package=code) from None
+
+
+def list_packages(*, active_only: bool = True) -> list[Package]:
+    """Return packages with their items, by code."""
+    packages = Package.objects.prefetch_related("items__benefit").order_by("code")
+    return list(packages.filter(is_active=True) if active_only else packages)
+
+
+def get_pool(*, code: str) -> CodePool:
+    """Return a pool of codes. :raises UnknownPoolError: if there is none of this code."""
+    try:
+        return CodePool.objects.get(code=code)
+    except CodePool.DoesNotExist:
+        raise UnknownPoolError(pool=code) from None
+
+
+def count_free_codes(*, pool: CodePool) -> int:
+    """Return how many codes of a pool are still free."""
+    return PoolCode.objects.filter(pool=pool, taken_at__isnull=True).count()
