@@ -26,17 +26,21 @@ from benefits.grants.models import (
     RedemptionStep,
     RulePeriod,
 )
+from benefits.insights.models import Alert, BenefitMonth, CohortMonth, ProgrammeMonth
 from benefits.mall.models import MallAddress, MallItem, MallOrder, StockRow
 from benefits.rules.models import GrantRule, RuleVersion
 
 __all__ = [
+    "Alert",
     "Benefit",
     "BenefitCost",
+    "BenefitMonth",
     "Budget",
     "BudgetAllowance",
     "BudgetEntry",
     "BudgetLine",
     "CodePool",
+    "CohortMonth",
     "Grant",
     "GrantRule",
     "GrantTerms",
@@ -47,6 +51,7 @@ __all__ = [
     "Package",
     "PackageItem",
     "PoolCode",
+    "ProgrammeMonth",
     "Redemption",
     "RedemptionNote",
     "RedemptionStep",

@@ -1,0 +1,62 @@
+"""Facts every night, alerts after them, and what other rooms' events open."""
+
+from datetime import timedelta
+
+from django.db import transaction
+
+from benefits.insights.models import Alert
+from benefits.insights.months import first_of
+from benefits.insights.operations import check_alerts, compute_month, open_alert
+from core import clock
+from tenants.brands.context import current_brand
+from tenants.events.models import Event
+from tenants.jobs.registry import JobRun
+
+# Late purchases and fulfilments change a month for this long after its end.
+SETTLING_DAYS = 10
+
+
+def compute_facts(run: JobRun) -> None:
+    """Job `insights.facts`: the running month, and the last one while it settles."""
+    today = clock.local_date(run.at, current_brand().timezone)
+    days = [today]
+    if today.day <= SETTLING_DAYS:
+        days.insert(0, first_of(today) - timedelta(days=1))
+    with transaction.atomic():
+        for number, day in enumerate(days):
+            run.progress(number, len(days))
+            compute_month(day=day, at=run.at)
+        run.complete({"months": [f"{day:%Y-%m}" for day in days]})
+
+
+def open_alerts(run: JobRun) -> None:
+    """Job `insights.alerts`: recompute the last whole month, then open what needs a person."""
+    today = clock.local_date(run.at, current_brand().timezone)
+    with transaction.atomic():
+        compute_month(day=first_of(today, back=1), at=run.at)
+        run.complete({"opened": check_alerts(at=run.at)})
+
+
+def on_reserve_low(event: Event) -> None:
+    """Open one alert a month for a reserve under its floor."""
+    open_alert(
+        rule=Alert.Rule.RESERVE_LOW,
+        subject=("budget", int(event.subject.partition(":")[2])),
+        period=f"{clock.local_date(event.at, current_brand().timezone):%Y-%m}",
+        severity=Alert.Severity.CRITICAL,
+        figures=event.data,
+        at=event.at,
+    )
+
+
+def on_order_unassigned(event: Event) -> None:
+    """Open an alert for an order that no partner takes: the day it happened is its period."""
+    open_alert(
+        rule=Alert.Rule.ORDER_UNASSIGNED,
+        subject=("order", int(event.subject.partition(":")[2])),
+        period=f"{clock.local_date(event.at, current_brand().timezone):%Y-%m-%d}",
+        severity=Alert.Severity.WARNING,
+        figures=event.data,
+        at=event.at,
+        days_to_act=1,
+    )

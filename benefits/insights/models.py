@@ -1,0 +1,147 @@
+"""Facts by month, and the alerts that come of them (DOMAIN §7).
+
+Facts are computed from rows by set-based SQL, can be computed again for any month with the same
+result, and are what pages read. None in a measure means that there is no data: never 0 %.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from benefits.catalogue.models import Benefit
+
+
+class BenefitMonth(models.Model):
+    """One benefit in one calendar month of the brand's time zone.
+
+    The columns are the numerators and denominators of `measures`; `month` is the first day.
+    """
+
+    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="months")
+    month = models.DateField()
+    target_members = models.BigIntegerField(help_text=_("Held an active grant in the month."))
+    users = models.BigIntegerField(help_text=_("Requested one in the month, not cancelled."))
+    units_issued = models.BigIntegerField()
+    units_used = models.BigIntegerField(help_text=_("Of the units issued in the month, to date."))
+    units_fulfilled = models.BigIntegerField()
+    unit_cost_minor = models.BigIntegerField()
+    partner_cost_minor = models.BigIntegerField()
+    points_cost_minor = models.BigIntegerField()
+    ratings = models.BigIntegerField()
+    rating_sum = models.BigIntegerField()
+    nps_answers = models.BigIntegerField(help_text=_("Answers of the 90 days to the month's end."))
+    nps_promoters = models.BigIntegerField()
+    nps_detractors = models.BigIntegerField()
+    user_buyers = models.BigIntegerField(help_text=_("Users with a purchase in those 90 days."))
+    user_repeaters = models.BigIntegerField(help_text=_("Users with two or more."))
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="benefit_month_once", fields=["benefit", "month"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benefit_id} {self.month:%Y-%m}"
+
+    @property
+    def cost_minor(self) -> int:
+        """Return unit cost + partner price + points cost of what was fulfilled."""
+        return self.unit_cost_minor + self.partner_cost_minor + self.points_cost_minor
+
+
+class ProgrammeMonth(models.Model):
+    """The whole programme in one calendar month; `liability_*` are as of its end."""
+
+    month = models.DateField(unique=True)
+    revenue_minor = models.BigIntegerField(help_text=_("Net purchases of the month's days."))
+    orders = models.BigIntegerField()
+    active_members = models.BigIntegerField(help_text=_("Bought, or requested a benefit."))
+    new_members = models.BigIntegerField()
+    members = models.BigIntegerField(help_text=_("Enrolled by the month's end."))
+    buyers_90d = models.BigIntegerField()
+    repeaters_90d = models.BigIntegerField()
+    units_issued = models.BigIntegerField()
+    units_used = models.BigIntegerField()
+    cost_minor = models.BigIntegerField()
+    points_issued = models.BigIntegerField()
+    points_spent = models.BigIntegerField()
+    points_expired = models.BigIntegerField()
+    liability_points = models.BigIntegerField()
+    liability_minor = models.BigIntegerField()
+    computed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class CohortMonth(models.Model):
+    """Of the members who joined in `cohort`, how many bought in `month`."""
+
+    cohort = models.DateField()
+    month = models.DateField()
+    members = models.BigIntegerField()
+    buyers = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="cohort_month_once", fields=["cohort", "month"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cohort:%Y-%m} {self.month:%Y-%m}"
+
+
+class Alert(models.Model):
+    """Something that needs a person: opened by a rule, owned, due, closed with an outcome.
+
+    One per rule, subject and period (I11). `figures` are the numbers that opened it.
+    """
+
+    class Rule(models.TextChoices):
+        PENETRATION_LOW = "penetration_low", _("Few members use the benefit")
+        COST_RATIO_HIGH = "cost_ratio_high", _("Service cost is high against revenue")
+        RESERVE_LOW = "reserve_low", _("The reserve is under its floor")
+        ORDER_UNASSIGNED = "order_unassigned", _("No partner takes an order")
+
+    class Severity(models.TextChoices):
+        WARNING = "warning", _("Warning")
+        CRITICAL = "critical", _("Critical")
+
+    class State(models.TextChoices):
+        OPEN = "open", _("Open")
+        CLOSED = "closed", _("Closed")
+
+    rule = models.CharField(max_length=20, choices=Rule.choices)
+    subject_type = models.CharField(max_length=20)
+    subject_id = models.BigIntegerField()
+    period = models.CharField(max_length=10, help_text=_("Month such as 2026-11, or a day."))
+    severity = models.CharField(max_length=8, choices=Severity.choices)
+    state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
+    figures = models.JSONField(default=dict)
+    opened_at = models.DateTimeField()
+    due_on = models.DateField()
+    owner_id = models.BigIntegerField(null=True, blank=True, help_text=_("A member of staff."))
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=60, blank=True)
+    outcome = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="alert_once_per_period",
+                fields=["rule", "subject_type", "subject_id", "period"],
+            ),
+            # A closed alert says how it ended.
+            models.CheckConstraint(
+                name="alert_closed_whole",
+                condition=models.Q(state="open", closed_at__isnull=True, outcome="")
+                | (models.Q(state="closed", closed_at__isnull=False) & ~models.Q(outcome="")),
+            ),
+        ]
+        indexes = [
+            # The to-do list.
+            models.Index(fields=["due_on"], name="alert_open", condition=models.Q(state="open")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.subject_type}:{self.subject_id} {self.period}"

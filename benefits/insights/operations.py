@@ -1,0 +1,278 @@
+"""Computing facts, opening and closing alerts."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+
+from benefits.catalogue.models import Benefit
+from benefits.catalogue.operations import change_stage
+from benefits.insights import _facts_sql
+from benefits.insights.errors import AlertClosedError, OutcomeMissingError
+from benefits.insights.models import Alert, BenefitMonth, ProgrammeMonth
+from benefits.insights.months import Month, first_of, last_months, month_of
+from core import clock
+from core.actors import SYSTEM, Actor
+from members.points import queries as points
+from members.points.models import Wallet
+from tenants.audit.operations import record
+from tenants.brands.context import current_brand
+from tenants.events.operations import emit
+
+LOW_PENETRATION = 0.15
+HIGH_COST_RATIO = 0.07
+COHORTS_KEPT = 12
+# Stages whose use is watched: an idea or a pilot is judged by its evaluation instead.
+WATCHED = (Benefit.Stage.CORE, Benefit.Stage.STAR, Benefit.Stage.WATCH)
+
+
+def compute_month(*, day: date, at: datetime) -> None:
+    """Compute all facts of the month that holds `day`, anew if they exist; same rows, same facts."""
+    brand = current_brand()
+    month = month_of(day, brand.timezone)
+    books = {
+        account: amount
+        for wallet, account, amount in points.double_entry(
+            since=month.starts_at, until=month.ends_at
+        )
+        if wallet == "points"
+    }
+    outstanding = _outstanding_points(month, books)
+    cost_micro = Wallet.objects.get(code="points").cost_per_point_micro
+    values: dict[str, Any] = {
+        "first": month.first,
+        "after": month.after,
+        "starts": month.starts_at,
+        "ends": month.ends_at,
+        "days90": month.days90,
+        "nps_from": month.ends_at - timedelta(days=90),
+        "oldest": month_of(first_of(month.first, back=COHORTS_KEPT), brand.timezone).starts_at,
+        "zone": brand.timezone,
+        "at": at,
+        "points_issued": -books.get("issued", 0),
+        "points_spent": books.get("redeemed", 0),
+        "points_expired": books.get("expired", 0),
+        "liability_points": outstanding,
+        "liability_minor": round(Decimal(outstanding * cost_micro) / 1_000_000),
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_facts_sql.BENEFIT_MONTHS, values)
+        cursor.execute(_facts_sql.PROGRAMME_MONTH, values)
+        cursor.execute(_facts_sql.COHORTS, values)
+
+
+def _outstanding_points(month: Month, books: dict[str, int]) -> int:
+    """Points owed to members at the month's end: last month's figure and this month's flow."""
+    before = ProgrammeMonth.objects.filter(month=first_of(month.first, back=1)).first()
+    if before is not None:
+        start = before.liability_points
+    else:
+        earlier = points.double_entry(until=month.starts_at)
+        start = sum(n for w, a, n in earlier if w == "points" and a in {"members", "held"})
+    return start + books.get("members", 0) + books.get("held", 0)
+
+
+def open_alert(
+    *,
+    rule: str,
+    subject: tuple[str, int],
+    period: str,
+    severity: str,
+    figures: dict[str, Any],
+    at: datetime,
+    days_to_act: int = 14,
+) -> Alert | None:
+    """Open an alert, once per rule, subject and period; None if it was opened before (I11)."""
+    due_on = clock.local_date(at, current_brand().timezone) + timedelta(days=days_to_act)
+    with transaction.atomic():
+        alert, created = Alert.objects.get_or_create(
+            rule=rule,
+            subject_type=subject[0],
+            subject_id=subject[1],
+            period=period,
+            defaults={
+                "severity": severity,
+                "figures": figures,
+                "opened_at": at,
+                "due_on": due_on,
+            },
+        )
+        if not created:
+            return None
+        emit(
+            type="alert.opened",
+            subject=f"alert:{alert.pk}",
+            data={"rule": rule, "about": f"{subject[0]}:{subject[1]}", "period": period},
+            at=at,
+        )
+    return alert
+
+
+def assign_alert(*, alert: Alert, owner_id: int, due_on: date, by: Actor, at: datetime) -> Alert:
+    """Give an open alert an owner among staff and a due date.
+
+    :raises AlertClosedError: if it is closed.
+    """
+    with transaction.atomic():
+        row = _lock_open(alert)
+        changes = {
+            "owner_id": [row.owner_id, owner_id],
+            "due_on": [str(row.due_on), str(due_on)],
+        }
+        row.owner_id, row.due_on = owner_id, due_on
+        row.save(update_fields=["owner_id", "due_on"])
+        record(
+            by=by,
+            at=at,
+            action="alert.assigned",
+            target_type="alert",
+            target_id=row.pk,
+            changes=changes,
+        )
+    return row
+
+
+def close_alert(*, alert: Alert, outcome: str, by: Actor, at: datetime) -> Alert:
+    """Close an alert with what came of it.
+
+    :raises OutcomeMissingError: if the outcome is empty.
+    :raises AlertClosedError: if it is closed already.
+    """
+    if not outcome.strip():
+        raise OutcomeMissingError(pointer="/outcome")
+    with transaction.atomic():
+        row = _lock_open(alert)
+        row.state = Alert.State.CLOSED
+        row.closed_at, row.closed_by, row.outcome = at, by.key, outcome.strip()
+        row.save(update_fields=["state", "closed_at", "closed_by", "outcome"])
+        record(
+            by=by,
+            at=at,
+            action="alert.closed",
+            target_type="alert",
+            target_id=row.pk,
+            changes={"state": ["open", "closed"]},
+            reason=row.outcome,
+        )
+        emit(
+            type="alert.closed",
+            subject=f"alert:{row.pk}",
+            data={"rule": row.rule, "period": row.period},
+            at=at,
+        )
+    return row
+
+
+def check_alerts(*, at: datetime) -> int:
+    """Look at the last whole months and open what needs a person; the number opened.
+
+    Facts of the months looked at must have been computed.
+    """
+    today = clock.local_date(at, current_brand().timezone)
+    last = first_of(today, back=1)
+    return _check_penetration(last, at) + _check_cost_ratio(last, at)
+
+
+def _check_penetration(last: date, at: datetime) -> int:
+    months = last_months(last, 13)
+    facts: dict[int, dict[date, BenefitMonth]] = {}
+    for fact in BenefitMonth.objects.filter(
+        month__gte=months[0], month__lte=last, benefit__stage__in=WATCHED
+    ).select_related("benefit"):
+        facts.setdefault(fact.benefit_id, {})[fact.month] = fact
+    opened = 0
+    for benefit_id, by_month in sorted(facts.items()):
+        streak = low_streak([_penetration(by_month.get(month)) for month in months])
+        if streak == 0:
+            _close_recovered(benefit_id, by_month.get(last), at)
+        elif (
+            streak >= 2
+            and not Alert.objects.filter(
+                # The same episode: opened in a month that this streak covers.
+                rule=Alert.Rule.PENETRATION_LOW,
+                subject_type="benefit",
+                subject_id=benefit_id,
+                period__gte=f"{months[-streak]:%Y-%m}",
+            ).exists()
+        ):
+            opened += _open_penetration(by_month, months[-2:], at)
+    return opened
+
+
+def low_streak(values: list[float | None]) -> int:
+    """Return how many of the last months in a row are below the limit; no data ends the row."""
+    streak = 0
+    for value in reversed(values):
+        if value is None or value >= LOW_PENETRATION:
+            break
+        streak += 1
+    return streak
+
+
+def _penetration(fact: BenefitMonth | None) -> float | None:
+    if fact is None or fact.target_members == 0:
+        return None
+    return fact.users / fact.target_members
+
+
+def _open_penetration(by_month: dict[date, BenefitMonth], months: list[date], at: datetime) -> int:
+    benefit = by_month[months[-1]].benefit
+    figures = {
+        f"{month:%Y-%m}": [by_month[month].users, by_month[month].target_members]
+        for month in months
+    }
+    with transaction.atomic():
+        alert = open_alert(
+            rule=Alert.Rule.PENETRATION_LOW,
+            subject=("benefit", benefit.pk),
+            period=f"{months[-1]:%Y-%m}",
+            severity=Alert.Severity.WARNING,
+            figures=figures,
+            at=at,
+        )
+        if alert is not None and benefit.stage != Benefit.Stage.WATCH:
+            change_stage(
+                benefit=benefit,
+                to=Benefit.Stage.WATCH,
+                reason="Penetration below 15 % two months running",
+                by=SYSTEM,
+                at=at,
+            )
+    return int(alert is not None)
+
+
+def _close_recovered(benefit_id: int, fact: BenefitMonth | None, at: datetime) -> None:
+    if _penetration(fact) is None:
+        return
+    for alert in Alert.objects.filter(
+        rule=Alert.Rule.PENETRATION_LOW,
+        subject_type="benefit",
+        subject_id=benefit_id,
+        state=Alert.State.OPEN,
+    ):
+        close_alert(alert=alert, outcome="Penetration is back above 15 %", by=SYSTEM, at=at)
+
+
+def _check_cost_ratio(last: date, at: datetime) -> int:
+    fact = ProgrammeMonth.objects.filter(month=last).first()
+    if fact is None or fact.revenue_minor <= 0:
+        return 0
+    if fact.cost_minor <= HIGH_COST_RATIO * fact.revenue_minor:
+        return 0
+    alert = open_alert(
+        rule=Alert.Rule.COST_RATIO_HIGH,
+        subject=("programme", 0),
+        period=f"{last:%Y-%m}",
+        severity=Alert.Severity.CRITICAL,
+        figures={"cost_minor": fact.cost_minor, "revenue_minor": fact.revenue_minor},
+        at=at,
+    )
+    return int(alert is not None)
+
+
+def _lock_open(alert: Alert) -> Alert:
+    row = Alert.objects.select_for_update().get(pk=alert.pk)
+    if row.state != Alert.State.OPEN:
+        raise AlertClosedError
+    return row
