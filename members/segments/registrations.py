@@ -1,0 +1,15 @@
+"""What this room offers to others: fields of conditions and the nightly job."""
+
+from django.utils.translation import gettext_lazy as _
+
+from members.segments import fields
+from members.segments.jobs import run_recompute
+from tenants.jobs.registry import daily, register_job
+
+fields.register()
+register_job(
+    "segments.recompute",
+    title=_("Value segments"),
+    handler=run_recompute,
+    schedule=daily(hour=3, minute=30),
+)

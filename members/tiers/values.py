@@ -1,0 +1,51 @@
+"""The plain values of the tiers room."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from members.tiers.models import Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a member stands: the tier, and what it takes to rise and to stay.
+
+    `metric_value` is the metric now, in the scheme's unit (growth, minor units, orders, points),
+    over [`window_from`, `window_to`) in brand days; `window_from` is None for all time. `missing`
+    is what lacks to the next tier (0 without one), `missing_to_keep` what lacks to the keep
+    threshold. `valid_until` is the first day on which the tier can be lost, None when nothing
+    threatens it.
+    """
+
+    tier: Tier
+    next_tier: Tier | None
+    metric: str
+    metric_value: int
+    missing: int
+    keep_threshold: int
+    missing_to_keep: int
+    window_from: date | None
+    window_to: date
+    valid_until: date | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TierSize:
+    """How many active members hold a tier."""
+
+    tier: Tier
+    members: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierDraft:
+    """One tier of a scheme to be made; see `models.Tier` for the fields. Ranks follow the order."""
+
+    code: str
+    name: dict[str, str]
+    entry_threshold: int
+    keep_threshold: int
+    colour: str = "#7a7f87"
+    multiplier_bp: int = 10_000
+    grace_days: int = 0
