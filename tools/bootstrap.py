@@ -102,12 +102,21 @@ def main(names):
     sys.stdout.write("Installing Python packages into .venv (only when the locks change)\n")
     sys.stdout.flush()
     command = [*make_venv(), "install", "--quiet", "--require-hashes", "--no-input"]
-    command += ["--disable-pip-version-check"]
+    # Wheels only: a machine without a compiler would fail late and at length.
+    command += ["--disable-pip-version-check", "--only-binary=:all:"]
     if os.geteuid() == 0:
         command.append("--root-user-action=ignore")
     for name in names:
         command += ["-r", lock_of(name)]
-    if not succeeds(*command):
+    pip = subprocess.run(
+        [str(word) for word in command],
+        check=False,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if pip.returncode:
+        sys.stderr.write("".join(pip.stdout.decode(errors="replace").splitlines(True)[-20:]))
         stop("the packages could not be installed; the lines above say why")
     (VENV / f"tessera-{names[-1]}.stamp").write_text(digest(names))
     sys.stdout.write(f"Packages installed: {time.time() - begun:.0f} s\n")

@@ -77,6 +77,51 @@ def qr(text: str, label: str = "") -> SafeString:
     )
 
 
+TONES: dict[str, tuple[str, ...]] = {
+    "ok": (
+        "active", "fulfilled", "completed", "published", "approved", "paid", "confirmed", "core",
+        "star", "accepted", "delivered", "done", "succeeded", "open_for_use", "shipped", "returned",
+    ),
+    "bad": (
+        "failed", "disputed", "refused", "declined", "timed_out", "blocked", "overdue", "dead",
+        "unassigned", "out_of_stock", "erased", "suspended", "critical",
+    ),
+    "warn": (
+        "watch", "pending", "requested", "offered", "paused", "expiring", "held", "open",
+        "invited", "due", "low", "warning",
+    ),
+    "info": (
+        "scheduled", "in_progress", "placed", "running", "pilot", "sent", "sandbox", "upcoming",
+        "provisioning", "queued",
+    ),
+}  # fmt: skip
+_TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
+
+
+@register.filter
+def state_tone(state: str) -> str:
+    """The colour of a state by its name: ok, bad, warn, info; muted for all others."""
+    return _TONE_OF.get(str(state), "muted")
+
+
+@register.simple_tag
+def status(state: str, label: str = "", tone: str = "") -> SafeString:
+    """Draw the state of a thing as a badge: `{% status order.state order.get_state_display %}`."""
+    return format_html(
+        '<span class="badge badge-{}"><span class="badge-dot"></span>{}</span>',
+        tone or state_tone(state),
+        label or state,
+    )
+
+
+@register.filter
+def delta_tone(delta: Number, good: str = "up") -> str:
+    """The colour of a change: good when it goes the good way; none when neither is."""
+    if not delta or good not in {"up", "down"}:
+        return ""
+    return "tone-ok" if (delta > 0) == (good == "up") else "tone-bad"
+
+
 # --- Figures ------------------------------------------------------------------------------
 
 
@@ -248,6 +293,33 @@ def sort_link(context: template.Context, column: str) -> dict[str, str]:
     state = states.get(current, "none")
     query["sort"] = f"-{column}" if state == "ascending" else column
     return {"url": f"?{query.urlencode()}", "state": state}
+
+
+@register.simple_tag(takes_context=True)
+def page_links(context: template.Context, param: str, cursor: str | None) -> dict[str, str]:
+    """Return the addresses of the `first` and the `next` page of a cursor list; empty for none."""
+    query = context["request"].GET.copy()
+    here = query.pop(param, [""])[-1]
+    first = f"?{query.urlencode()}" if here else ""
+    if not cursor:
+        return {"first": first, "next": ""}
+    query[param] = str(cursor)
+    return {"first": first, "next": f"?{query.urlencode()}"}
+
+
+@register.filter
+def unlocalize_number(value: Number | None) -> str:
+    """A number as HTML wants it: a point, no grouping."""
+    if value is None:
+        return "0"
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@register.filter
+def times(count: int | str) -> range:
+    """A range to repeat something: `{% for _ in 3|times %}`."""
+    return range(int(count))
 
 
 @register.filter
