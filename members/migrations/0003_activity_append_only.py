@@ -6,7 +6,7 @@ from tenants.brands.append_only import append_only
 
 
 class Migration(migrations.Migration):
-    dependencies = [("members", "0001_initial")]
+    dependencies = [("members", "0002_points_functions")]
 
     operations = [
         append_only("members_purchaseline"),

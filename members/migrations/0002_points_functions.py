@@ -1,0 +1,25 @@
+"""The functions and triggers of the points ledger."""
+
+from django.db import migrations
+
+from members.points.sql_files import run_sql_file
+from tenants.brands.append_only import append_only
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("members", "0001_initial"),
+        ("audit", "0001_initial"),
+        ("brands", "0002_refuse_change"),
+    ]
+
+    operations = [
+        append_only("members_entry"),
+        run_sql_file("shared.sql", digest="e17aae4fea02d6e1"),
+        run_sql_file("tables.sql", digest="63a73a8879241243"),
+        run_sql_file("earn.sql", digest="c6bae6f697bad834"),
+        run_sql_file("spend.sql", digest="2345db41e6aceecd"),
+        run_sql_file("hold_end.sql", digest="aabfd66792587883"),
+        run_sql_file("reverse.sql", digest="21ae5d6f7e66a48c"),
+        run_sql_file("nightly.sql", digest="d91ea48ad0384909"),
+    ]

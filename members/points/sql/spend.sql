@@ -1,0 +1,156 @@
+-- Take up to p_amount points out of an account's lots, earliest expiry first. The caller holds the
+-- account's row lock and changes the account by what comes back. Lots past their last good day are
+-- never touched. p_waiting = false: from lots that are available at p_at. p_waiting = true: from
+-- those that are not yet (only a clawback does that).
+-- o_pending: by how much the account's waiting points shrink; a lot whose waiting is over stops
+-- counting as waiting as soon as it is touched.
+CREATE FUNCTION points_take(
+    p_account bigint, p_amount bigint, p_at timestamptz, p_today date, p_waiting boolean,
+    OUT o_lots bigint[], OUT o_left bigint, OUT o_pending bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    v_lot record;
+    v_quantity bigint;
+BEGIN
+    o_lots := '{}';
+    o_left := p_amount;
+    o_pending := 0;
+    FOR v_lot IN
+        SELECT l.ctid AS place, l.expires_on, l.seq, l.remaining, l.is_pending
+        FROM members_lot l
+        WHERE l.account_id = p_account AND l.is_open AND l.expires_on >= p_today
+          AND (l.is_pending AND l.available_at > p_at) = p_waiting
+        ORDER BY l.expires_on, l.seq
+    LOOP
+        v_quantity := least(o_left, v_lot.remaining);
+        UPDATE members_lot
+        SET remaining = remaining - v_quantity,
+            is_pending = p_waiting AND remaining > v_quantity
+        WHERE ctid = v_lot.place;
+        IF v_lot.is_pending THEN
+            o_pending := o_pending + CASE WHEN p_waiting THEN v_quantity ELSE v_lot.remaining END;
+        END IF;
+        o_lots := o_lots || ARRAY[v_lot.expires_on - DATE '2000-01-01', v_lot.seq, -v_quantity];
+        o_left := o_left - v_quantity;
+        EXIT WHEN o_left = 0;
+    END LOOP;
+END
+$$;
+
+-- Make points spendable whose waiting is over. The caller holds the account's row lock.
+CREATE FUNCTION points_mature(p_account bigint, p_at timestamptz) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_points bigint;
+BEGIN
+    WITH matured AS (
+        UPDATE members_lot SET is_pending = false
+        WHERE account_id = p_account AND is_pending AND available_at <= p_at
+        RETURNING remaining
+    )
+    SELECT coalesce(sum(remaining), 0) INTO v_points FROM matured;
+    IF v_points > 0 THEN
+        UPDATE members_account SET pending = pending - v_points WHERE id = p_account;
+    END IF;
+    RETURN v_points;
+END
+$$;
+
+-- Spend (kind 2), hold (6) or correct downwards (5).
+-- The first statement is lock and guard in one. What was spent on a replay, or when lots turn out
+-- to have expired, is put back by hand: a sub-transaction would cost more on every call.
+CREATE FUNCTION points_spend(
+    p_brand text, p_kind smallint, p_wallet smallint, p_owner bigint, p_amount bigint, p_key uuid,
+    p_at timestamptz, p_today date, p_source_type text, p_source_id bigint, p_cause jsonb,
+    p_until timestamptz,
+    OUT o_outcome text, OUT o_account bigint, OUT o_seq bigint, OUT o_balance bigint,
+    OUT o_delta bigint, OUT o_shortfall bigint, OUT o_detail bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    v_held bigint := CASE WHEN p_kind = 6 THEN p_amount ELSE 0 END;
+    v_first record;
+    v_take record;
+    v_guarded boolean;
+BEGIN
+    UPDATE members_account
+    SET balance = balance - p_amount, held = held + v_held, seq = seq + 1
+    WHERE owner_id = p_owner AND wallet_id = p_wallet AND balance - pending >= p_amount
+      AND p_brand = current_schema()
+      AND EXISTS (SELECT FROM audit_brandidentity WHERE schema_name = p_brand)
+    RETURNING id, seq, balance INTO o_account, o_seq, o_balance;
+    v_guarded := FOUND;
+
+    IF NOT v_guarded THEN
+        IF NOT points_is_home(p_brand) THEN
+            o_outcome := 'wrong_schema';
+            RETURN;
+        END IF;
+        SELECT id INTO o_account FROM members_account
+        WHERE owner_id = p_owner AND wallet_id = p_wallet FOR UPDATE;
+        IF NOT FOUND THEN
+            o_outcome := 'account_missing';
+            RETURN;
+        END IF;
+    END IF;
+
+    SELECT e.account_id, e.seq, e.kind, e.delta, e.balance_after INTO v_first
+    FROM members_entry e WHERE e.key = p_key;
+    IF FOUND THEN
+        IF v_guarded THEN
+            UPDATE members_account
+            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1
+            WHERE id = o_account;
+        END IF;
+        o_outcome := CASE
+            WHEN (v_first.account_id, v_first.kind, v_first.delta) = (o_account, p_kind, -p_amount)
+            THEN 'replayed' ELSE 'key_reused' END;
+        o_seq := v_first.seq;
+        o_balance := v_first.balance_after;
+        o_delta := v_first.delta;
+        RETURN;
+    END IF;
+
+    IF NOT v_guarded AND points_mature(o_account, p_at) > 0 THEN
+        UPDATE members_account
+        SET balance = balance - p_amount, held = held + v_held, seq = seq + 1
+        WHERE id = o_account AND balance - pending >= p_amount
+        RETURNING seq, balance INTO o_seq, o_balance;
+        v_guarded := FOUND;
+    END IF;
+
+    IF v_guarded THEN
+        SELECT * INTO v_take FROM points_take(o_account, p_amount, p_at, p_today, false);
+    END IF;
+    IF NOT v_guarded OR v_take.o_left > 0 THEN
+        IF v_guarded THEN
+            PERFORM points_change_lots(o_account, v_take.o_lots, -1);
+            UPDATE members_account
+            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1,
+                pending = pending - v_take.o_pending
+            WHERE id = o_account;
+        END IF;
+        o_outcome := 'insufficient';
+        SELECT p_amount - greatest(least(a.balance, 0) + coalesce(sum(l.remaining), 0), 0)
+        INTO o_detail
+        FROM members_account a
+        LEFT JOIN members_lot l ON l.account_id = a.id AND l.is_open AND NOT l.is_pending
+            AND l.expires_on >= p_today
+        WHERE a.id = o_account GROUP BY a.balance;
+        RETURN;
+    END IF;
+    IF v_take.o_pending > 0 THEN
+        UPDATE members_account SET pending = pending - v_take.o_pending WHERE id = o_account;
+    END IF;
+
+    INSERT INTO members_entry (account_id, seq, kind, delta, balance_after, key, lots, source_type,
+                               source_id, cause, at)
+    VALUES (o_account, o_seq, p_kind, -p_amount, o_balance, p_key, v_take.o_lots, p_source_type,
+            p_source_id, p_cause, p_at);
+    IF p_kind = 6 THEN
+        INSERT INTO members_hold (account_id, seq, amount, until, state)
+        VALUES (o_account, o_seq, p_amount, p_until, 1);
+    END IF;
+    o_outcome := 'posted';
+    o_delta := -p_amount;
+END
+$$;
