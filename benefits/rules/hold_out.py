@@ -20,7 +20,8 @@ def held_out_sql(*, member: str, code: str, share: str) -> str:
     """Return the same as an SQL expression; the arguments are SQL expressions themselves."""
     digest = f"substr(md5({code}::text || ':' || {member}::text), 1, 8)"
     # A share of zero must not cost a hash per member.
-    return f"({share} > 0 AND ('x' || {digest})::bit(32)::bigint % {WHOLE} < {share})"
+    number = f"('x' || {digest})::bit(32)::bigint"
+    return f"({share} > 0 AND mod({number}, {WHOLE}) < {share})"
 
 
 def _share(rule_code: str, member_id: int) -> int:
