@@ -95,3 +95,24 @@ class SchemaTemplate(models.Model):
 
     def __str__(self) -> str:
         return self.digest[:12]
+
+
+class ChainAnchor(models.Model):
+    """The head of a brand's audit chain at some time, noted outside the brand's schema.
+
+    Append-only. Betrays a chain whose end was cut off. Keys only, no foreign keys: the seal lives
+    in another schema, and a removed brand's anchors stay.
+    """
+
+    brand_id = models.BigIntegerField()
+    number = models.BigIntegerField()
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="chain_anchor_once", fields=["brand_id", "number"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.number}"

@@ -29,6 +29,7 @@ class Job(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     due_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
+    published_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
     progress_done = models.BigIntegerField(default=0)
     progress_total = models.BigIntegerField(null=True)

@@ -1,6 +1,8 @@
-"""The function that the trigger `append_only` of every brand's tables calls."""
+"""The function that the trigger `append_only` of every append-only table calls."""
 
 from django.db import migrations
+
+from tenants.brands.append_only import append_only
 
 
 class Migration(migrations.Migration):
@@ -19,5 +21,6 @@ class Migration(migrations.Migration):
                 $$
             """,
             reverse_sql="DROP FUNCTION public.refuse_change()",
-        )
+        ),
+        append_only("brands_chainanchor"),
     ]

@@ -1,0 +1,230 @@
+"""The outbox: writing down what happened, and bringing it to those who want to know."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+
+from core.ids import uuid7
+from tenants.brands.context import current_brand
+from tenants.events import webhooks
+from tenants.events.errors import InvalidEventError
+from tenants.events.models import Event, EventHandling, IdempotencyKey
+from tenants.events.registry import RegisteredHandler, list_handlers
+from tenants.jobs.publishing import publish
+from tenants.jobs.registry import JobRun
+
+logger = structlog.get_logger(__name__)
+
+RELAY_TASK = "events.relay"
+KEEP = timedelta(days=30)
+MAX_ATTEMPTS = 10
+_TYPE = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
+_CHUNK = 5000
+
+
+def emit(*, type: str, subject: str, data: Mapping[str, Any], at: datetime) -> Event:  # noqa: A002
+    """Write an event in the caller's transaction; it is delivered after the commit.
+
+    `subject` is an opaque key such as `member:12`; `data` holds JSON values without personal
+    data.
+
+    :raises InvalidEventError: for a type or subject of another form.
+    """
+    if not _TYPE.fullmatch(type) or len(type) > 60 or not subject or len(subject) > 80:
+        raise InvalidEventError(f"{type!r} {subject!r}")
+    event = Event.objects.create(uuid=uuid7(), type=type, subject=subject, data=dict(data), at=at)
+    _poke_after_commit()
+    return event
+
+
+def emit_many(
+    *,
+    type: str,  # noqa: A002
+    events: Iterable[tuple[str, Mapping[str, Any]]],
+    at: datetime,
+) -> int:
+    """Write many events of one type, each a subject and its data, in one statement.
+
+    Otherwise the same as `emit` for each of them, in their order. Return how many.
+
+    :raises InvalidEventError: for a type or subject of another form; nothing is written then.
+    """
+    subjects: list[str] = []
+    bodies: list[str] = []
+    for subject, data in events:
+        if not subject or len(subject) > 80:
+            raise InvalidEventError(f"{type!r} {subject!r}")
+        subjects.append(subject)
+        bodies.append(json.dumps(data))
+    if not _TYPE.fullmatch(type) or len(type) > 60:
+        raise InvalidEventError(f"{type!r}")
+    if not subjects:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_event (uuid, type, subject, data, at) "
+            "SELECT uuidv7(), %s, e.subject, e.data::jsonb, %s "
+            "FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS e (subject, data, number) "
+            "ORDER BY e.number",
+            [type, at, subjects, bodies],
+        )
+    _poke_after_commit()
+    return len(subjects)
+
+
+def deliver_pending(*, at: datetime, limit: int = 500) -> int:
+    """Bring the current brand's undelivered events to their handlers; return how many are done.
+
+    Each handler runs in a transaction of its own with the note that it has run, so it has its
+    effect at most once, also with several relays at work. A handler that fails is tried again
+    later, ten times in all; the others do not wait for it.
+    """
+    done = 0
+    while done < limit:
+        events = list(
+            Event.objects.raw(
+                "SELECT * FROM events_event e WHERE delivered_at IS NULL AND NOT EXISTS ("
+                "SELECT 1 FROM events_eventhandling h WHERE h.event_uuid = e.uuid "
+                "AND NOT h.done AND h.retry_at > %s) ORDER BY id LIMIT %s",
+                [at, limit - done],
+            )
+        )
+        if not events:
+            break
+        webhooks.queue_deliveries(events=events, at=at)
+        delivered = [event.pk for event in events if _deliver(event, at)]
+        Event.objects.filter(pk__in=delivered, delivered_at__isnull=True).update(delivered_at=at)
+        done += len(delivered)
+        if len(delivered) < len(events) and done < limit:
+            # The failed ones now wait for their next try, so another round makes headway.
+            continue
+    return done
+
+
+def purge(*, at: datetime) -> int:
+    """Delete events, their notes and idempotency keys older than 30 days; return how many."""
+    before = at - KEEP
+    count = 0
+    for model, column, extra in (
+        (Event, "at", "AND delivered_at IS NOT NULL"),
+        (EventHandling, "at", "AND (done OR retry_at IS NULL)"),
+        (IdempotencyKey, "created_at", ""),
+    ):
+        table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - Django's own way
+        count += _purge_table(table, column, extra, before)
+    return count
+
+
+def purge_job(run: JobRun) -> None:
+    """Job `events.purge`."""
+    count = purge(at=run.at)
+    run.complete({"deleted": count})
+
+
+def _purge_table(table: str, column: str, extra: str, before: datetime) -> int:
+    total = 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            if table == '"events_event"':
+                cursor.execute(
+                    "DELETE FROM events_webhookdelivery WHERE event_id IN (SELECT id FROM "
+                    "events_event WHERE at < %s AND delivered_at IS NOT NULL ORDER BY id LIMIT %s)",
+                    [before, _CHUNK],
+                )
+            cursor.execute(
+                f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} "  # noqa: S608
+                f"WHERE {column} < %s {extra} ORDER BY id LIMIT %s)",
+                [before, _CHUNK],
+            )
+            count = cursor.rowcount
+        total += count
+        if count < _CHUNK:
+            return total
+
+
+def _deliver(event: Event, at: datetime) -> bool:
+    """Run all handlers of one event; return whether none is left to be tried again."""
+    finished = True
+    for handler in list_handlers(event.type):
+        try:
+            with transaction.atomic():
+                if _take(event, handler, at):
+                    handler.handle(event)
+        except Exception as error:  # noqa: BLE001 - the edge: one handler must not stop the rest
+            finished = _note_failure(event, handler, error, at) and finished
+    return finished
+
+
+def _take(event: Event, handler: RegisteredHandler, at: datetime) -> bool:
+    """Note that the handler has run; False when it already has (another relay waits here)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_eventhandling AS h "
+            "(event_uuid, handler, at, attempts, done, error) VALUES (%s, %s, %s, 1, true, '') "
+            "ON CONFLICT (event_uuid, handler) DO UPDATE SET done = true, at = excluded.at, "
+            "attempts = h.attempts + 1, error = '', retry_at = NULL "
+            "WHERE NOT h.done AND h.retry_at <= excluded.at RETURNING id",
+            [event.uuid, handler.name, at],
+        )
+        return cursor.fetchone() is not None
+
+
+def _note_failure(event: Event, handler: RegisteredHandler, error: Exception, at: datetime) -> bool:
+    """Note a failure and when to try again; return whether it is given up."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_eventhandling AS h "
+            "(event_uuid, handler, at, attempts, done, error, retry_at) "
+            "VALUES (%(uuid)s, %(handler)s, %(at)s, 1, false, %(error)s, "
+            "%(at)s + interval '10 seconds') "
+            "ON CONFLICT (event_uuid, handler) DO UPDATE SET attempts = h.attempts + 1, "
+            "at = excluded.at, error = excluded.error, retry_at = CASE "
+            "WHEN h.attempts + 1 >= %(most)s THEN NULL "
+            "ELSE excluded.at + interval '10 seconds' * 2 ^ h.attempts END "
+            "WHERE NOT h.done RETURNING attempts",
+            {
+                "uuid": event.uuid,
+                "handler": handler.name,
+                "at": at,
+                "error": f"{type(error).__name__}: {error}"[:2000],
+                "most": MAX_ATTEMPTS,
+            },
+        )
+        found = cursor.fetchone()
+    attempts = found[0] if found else 0
+    logger.error(
+        "event_handler_failed",
+        event_type=event.type,
+        event=str(event.uuid),
+        handler=handler.name,
+        attempts=attempts,
+        exc_info=error,
+    )
+    return attempts >= MAX_ATTEMPTS or not found
+
+
+class _Poke:
+    """Asks a worker to relay a brand's events; equal pokes are made once per transaction."""
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+
+    def __call__(self) -> None:
+        publish(RELAY_TASK, schema=self.schema)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Poke) and other.schema == self.schema
+
+    def __hash__(self) -> int:
+        return hash(self.schema)
+
+
+def _poke_after_commit() -> None:
+    poke = _Poke(current_brand().schema_name)
+    if all(func != poke for _sids, func, *_ in connection.run_on_commit):
+        transaction.on_commit(poke)

@@ -1,0 +1,59 @@
+"""Celery tasks of this room."""
+
+from celery import shared_task
+from django.db import connection
+
+from core import clock
+from tenants.brands.queries import list_brands
+from tenants.events import operations, webhooks
+from tenants.jobs.publishing import publish
+from tenants.jobs.tasks import BrandTask, PlatformTask
+
+_SCHEMAS_PER_QUERY = 200
+
+
+@shared_task(base=BrandTask, name=operations.RELAY_TASK)
+def relay() -> None:
+    """Bring the brand's events to their handlers."""
+    operations.deliver_pending(at=clock.now())
+
+
+@shared_task(base=BrandTask, name=webhooks.SEND_TASK)
+def send_webhooks() -> None:
+    """Call the endpoints of the brand's due deliveries."""
+    webhooks.deliver_due(at=clock.now())
+
+
+@shared_task(base=PlatformTask, name="events.sweep")
+def sweep() -> None:
+    """Find brands with undelivered events or due webhooks, whose pokes were lost or are later.
+
+    One query for many brands: the indexes it reads hold nothing but what waits.
+    """
+    schemas = [brand.schema_name for brand in list_brands()]
+    for first in range(0, len(schemas), _SCHEMAS_PER_QUERY):
+        for schema, has_events, has_webhooks in _waiting(
+            schemas[first : first + _SCHEMAS_PER_QUERY]
+        ):
+            if has_events:
+                publish(operations.RELAY_TASK, schema=schema)
+            if has_webhooks:
+                publish(webhooks.SEND_TASK, schema=schema, queue=webhooks.QUEUE)
+
+
+def _waiting(schemas: list[str]) -> list[tuple[str, bool, bool]]:
+    quote = connection.ops.quote_name
+    parts = [
+        f"SELECT %s, EXISTS (SELECT 1 FROM {quote(schema)}.events_event "  # noqa: S608
+        "WHERE delivered_at IS NULL), "
+        f"EXISTS (SELECT 1 FROM {quote(schema)}.events_webhookdelivery "
+        "WHERE state = 'pending' AND due_at <= %s)"
+        for schema in schemas
+    ]
+    parameters: list[object] = []
+    for schema in schemas:
+        parameters += [schema, clock.now()]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), parameters)
+        found: list[tuple[str, bool, bool]] = cursor.fetchall()
+        return found
