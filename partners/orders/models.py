@@ -90,14 +90,14 @@ class FulfilmentOrder(models.Model):
     offered_at = models.DateTimeField(null=True, blank=True)
     accept_by = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
-    due_by = models.DateTimeField(
+    due_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When the service standard runs out.")
     )
     scheduled_for = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     fulfilled_at = models.DateTimeField(null=True, blank=True)
-    failure_reason = models.CharField(max_length=40, blank=True)
+    failure_reason = models.CharField(max_length=200, blank=True)
     note = models.TextField(blank=True)
     evidence = models.JSONField(default=dict, blank=True)
     updated_at = models.DateTimeField()

@@ -1,0 +1,61 @@
+"""What the orders room offers to lower rooms: channel, jobs, audience, card."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from benefits.grants.fulfilment import register_channel
+from benefits.insights.registry import Todo, register_todo
+from partners.orders.channel import PartnerChannel
+from partners.orders.jobs import run_scorecards, run_timeouts
+from partners.orders.queries import count_unassigned
+from tenants.events.models import Event
+from tenants.events.registry import register_audience
+from tenants.jobs.registry import daily, every, register_job
+
+
+def hear_own_orders(event: Event) -> list[int]:
+    """Let a partner's endpoints hear of steps that concern this partner, and of nothing else."""
+    if not event.type.startswith("partner_order."):
+        return []
+    partner_id = event.data.get("partner_id")
+    return [partner_id] if isinstance(partner_id, int) else []
+
+
+def unassigned_orders(at: datetime) -> list[Todo]:
+    """Return a card when orders wait for staff because no partner takes them."""
+    count = count_unassigned()
+    if not count:
+        return []
+    text = ngettext_lazy(
+        "%(count)d order has no partner", "%(count)d orders have no partner", count
+    ) % {"count": count}
+    return [
+        Todo(
+            kind="orders.unassigned",
+            text=text,
+            badge=_("Partners"),
+            severity="danger",
+            count=count,
+        )
+    ]
+
+
+def register() -> None:
+    """Register everything; called once when the application is ready."""
+    register_channel("partner", PartnerChannel())
+    register_audience(hear_own_orders)
+    register_todo(unassigned_orders)
+    register_job(
+        "orders.timeouts",
+        title=_("Pass on unanswered offers"),
+        handler=run_timeouts,
+        schedule=every(minutes=1),
+    )
+    register_job(
+        "partners.scorecards",
+        title=_("Recompute partner scorecards"),
+        handler=run_scorecards,
+        schedule=daily(hour=3, minute=30),
+    )

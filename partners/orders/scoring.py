@@ -1,0 +1,196 @@
+"""Who should get an order, and why. Pure functions over plain values.
+
+Every part is an integer from 0 to 10,000, and so is the score: the mean of the parts by the
+brand's weights, rounded down.
+
+- coverage: how closely the offering's regions fit the member's (`pool.regions.nearness`)
+- capacity: share of the day's capacity that is still free
+- price: the cheapest price asked ÷ this price
+- scorecard: acceptance, on-time, success and rating of 90 days (`scorecard`)
+- lead time: 24 ÷ (24 + hours until the service could start)
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from core.clock import local_date
+from partners.pool.queries import Day, Record, Supply
+from partners.pool.regions import nearness
+
+FULL = 10_000
+PARTS = ("coverage", "capacity", "price", "scorecard", "lead_time")
+# What is believed of a partner before it has a record, and how many orders' worth of it.
+_PRIOR = 9_000
+_PRIOR_WEIGHT = 5
+
+LeftOutReason = Literal[
+    "partner_not_active",
+    "offering_not_active",
+    "outside_region",
+    "no_price",
+    "no_capacity",
+    "not_valid",
+    "already_asked",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each part counts; only their proportions matter."""
+
+    coverage: int = 15
+    capacity: int = 25
+    price: int = 25
+    scorecard: int = 25
+    lead_time: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for: where, from when on, and how far ahead a free day is looked for."""
+
+    region: str
+    at: datetime
+    wanted_at: datetime | None
+    zone: str
+    horizon_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A partner that could take the order, with the day it would be and the parts of its score."""
+
+    supply: Supply
+    price_minor: int
+    service_on: date
+    score: int
+    parts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A partner that could not, and the first reason."""
+
+    supply: Supply
+    reason: LeftOutReason
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """All that dispatch knows about one order: the best first, then who was left out."""
+
+    ranked: list[Ranked]
+    left_out: list[LeftOut]
+
+
+def scorecard(record: Record) -> int:
+    """Return one figure for a record: 30 % acceptance, 30 % on time, 20 % success, 20 % rating.
+
+    Each share is drawn towards 90 % as if five such orders had gone before, so that one refusal
+    does not end a newcomer. Ratings 1 to 5 count as 0 to 100 %.
+    """
+    rating = FULL * (record.rating_sum - record.ratings) // 4
+    return (
+        30 * _share(record.offers_accepted, record.offers_answered)
+        + 30 * _share(record.orders_on_time, record.orders_fulfilled)
+        + 20 * _share(record.orders_closed - record.orders_failed, record.orders_closed)
+        + 20 * _drawn(rating, record.ratings)
+    ) // 100
+
+
+def assess(
+    supplies: Iterable[Supply], wish: Wish, weights: Weights, *, asked: Collection[int] = ()
+) -> Assessment:
+    """Rank the offerings for a wish; partners whose key is in `asked` are left out.
+
+    Equal scores go to the cheaper, then to the lower key, so that the answer is always the same.
+    """
+    fits: list[tuple[Supply, int, int, Day, int]] = []
+    left_out: list[LeftOut] = []
+    for supply in supplies:
+        found = _fit(supply, wish, asked)
+        if isinstance(found, str):
+            left_out.append(LeftOut(supply, found))
+        else:
+            fits.append((supply, *found))
+    cheapest = min((price for _, price, _, _, _ in fits), default=0)
+    ranked = [
+        _ranked(supply, price, near, day, wait, cheapest, weights)
+        for supply, price, near, day, wait in fits
+    ]
+    ranked.sort(key=lambda each: (-each.score, each.price_minor, each.supply.partner_id))
+    return Assessment(ranked, left_out)
+
+
+def first_day(supply: Supply, wish: Wish) -> tuple[Day, int] | LeftOutReason:
+    """Return the first day with room, and the hours until the service could start then.
+
+    The search begins when the lead time is over, or when the member wants it if that is later.
+    """
+    earliest = wish.at + timedelta(hours=supply.lead_time_hours)
+    start = max(earliest, wish.wanted_at) if wish.wanted_at else earliest
+    since = wish.wanted_at or wish.at
+    begin = local_date(start, wish.zone)
+    reason: LeftOutReason = "not_valid"
+    for number in range(wish.horizon_days):
+        on_date = begin + timedelta(days=number)
+        if on_date < supply.valid_from:
+            continue
+        if supply.valid_to is not None and on_date >= supply.valid_to:
+            break
+        reason = "no_capacity"
+        day = supply.days.get(on_date) or Day(on_date, supply.capacity_per_day, 0)
+        if day.left:
+            midnight = datetime.combine(on_date, time(), ZoneInfo(wish.zone))
+            wait = (max(start, midnight) - since).total_seconds()
+            return day, max(int(wait // 3600), 0)
+    return reason
+
+
+def _fit(
+    supply: Supply, wish: Wish, asked: Collection[int]
+) -> tuple[int, int, Day, int] | LeftOutReason:
+    near = nearness(supply.regions, wish.region)
+    refusals: tuple[tuple[bool, LeftOutReason], ...] = (
+        (supply.partner_status != "active", "partner_not_active"),
+        (supply.status != "active", "offering_not_active"),
+        (near is None, "outside_region"),
+        (supply.partner_id in asked, "already_asked"),
+        (supply.price_minor is None, "no_price"),
+    )
+    for refused, reason in refusals:
+        if refused:
+            return reason
+    found = first_day(supply, wish)
+    if isinstance(found, str):
+        return found
+    day, wait = found
+    return supply.price_minor or 0, near or 0, day, wait
+
+
+def _ranked(
+    supply: Supply, price: int, near: int, day: Day, wait: int, cheapest: int, weights: Weights
+) -> Ranked:
+    parts = {
+        "coverage": near,
+        "capacity": FULL * day.left // day.capacity,
+        "price": FULL * cheapest // price if price else FULL,
+        "scorecard": scorecard(supply.record),
+        "lead_time": FULL * 24 // (24 + wait),
+    }
+    shares = {name: int(getattr(weights, name)) for name in PARTS}
+    total = sum(shares.values())
+    score = sum(parts[name] * shares[name] for name in PARTS) // total if total else 0
+    return Ranked(supply, price, day.on_date, score, parts)
+
+
+def _share(count: int, total: int) -> int:
+    return _drawn(FULL * count, total)
+
+
+def _drawn(total: int, count: int) -> int:
+    """Return the mean of `count` values that sum to `total`, drawn towards the prior."""
+    return (total + _PRIOR * _PRIOR_WEIGHT) // (count + _PRIOR_WEIGHT)
