@@ -36,7 +36,6 @@ from tenants.events.operations import emit
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _MAX_CAPACITY = 1_000_000
 _MAX_HOURS = 24 * 365
-KEY_SCOPES = ["*"]
 
 
 def invite_partner(
@@ -154,6 +153,7 @@ def create_key(
     partner: Partner,
     name: str,
     is_live: bool = True,
+    scopes: Sequence[str] = ("*",),
     expires_at: datetime | None = None,
     by: Actor,
     at: datetime,
@@ -168,7 +168,7 @@ def create_key(
         kind=ApiKey.Kind.PARTNER,
         owner_id=partner.pk,
         name=name,
-        scopes=KEY_SCOPES,
+        scopes=scopes,
         is_live=is_live,
         expires_at=expires_at,
         by=by,
