@@ -196,7 +196,9 @@ def write_manifest(files: list[tuple[Path, Package, str]]) -> None:
 
 def problems() -> list[str]:
     """Differences between VENDORED.md and the files beside it."""
-    rows = re.findall(r"^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$", MANIFEST.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$", MANIFEST.read_text("utf-8"), re.MULTILINE
+    )
     listed = dict(rows)
     present = {
         path.relative_to(TARGET).as_posix(): path

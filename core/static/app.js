@@ -197,11 +197,18 @@
   /* ---- Parts that are bound once per piece of content ------------------------------------------ */
 
   let charts = null;
+  const fits = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const box = target.parentElement;
+      if (box) box.classList.toggle('fits', target.offsetWidth <= box.clientWidth + 1);
+    }
+  });
 
   function bind(within) {
     if (window.tabler) {
       for (const element of within.querySelectorAll('[data-bs-toggle=tooltip]')) window.tabler.Tooltip.getOrCreateInstance(element);
     }
+    for (const table of within.querySelectorAll('.table-scroll > .table-sticky')) fits.observe(table);
     for (const card of within.querySelectorAll('[data-toast]')) if (!card.dataset.bound) { card.dataset.bound = '1'; expire(card); }
     const source = document.body.dataset.charts;
     if (source && within.querySelector('[data-chart]')) {

@@ -128,7 +128,7 @@ function cartesian(spec, c, f, base) {
       const common = { name: row.name, data: row.values, itemStyle: { color: colour }, stack: spec.stacked && row.role !== 'target' ? 'all' : undefined, emphasis: { focus: 'none' }, markLine: index === 0 ? marks(spec, c, f) : undefined };
       if (kind === 'bar') {
         const round = spec.stacked ? 0 : 4;
-        return { ...common, type: 'bar', barMaxWidth: lying ? 18 : 30, barGap: '15%', itemStyle: { color: colour, borderRadius: lying ? [0, round, round, 0] : [round, round, 0, 0] }, label: lying && !many ? { show: true, position: 'right', color: c.text, formatter: (p) => f.short(p.value) } : undefined };
+        return { ...common, type: 'bar', barMaxWidth: lying ? 18 : 44, barGap: '15%', itemStyle: { color: colour, borderRadius: lying ? [0, round, round, 0] : [round, round, 0, 0] }, label: lying && !many ? { show: true, position: 'right', color: c.text, formatter: (p) => f.short(p.value) } : undefined };
       }
       const pale = row.role === 'previous' || row.role === 'target';
       return {
@@ -244,7 +244,7 @@ function radar(spec, c, f, base) {
     ...base,
     tooltip: { ...base.tooltip, trigger: 'item' },
     legend: { ...base.legend, top: 'auto', bottom: 0, left: 'center', right: 'auto' },
-    radar: { radius: '64%', center: ['50%', '48%'], indicator: spec.labels.map((name) => ({ name, max: top })), axisName: { color: c.text }, splitArea: { show: false }, splitLine: { lineStyle: { color: c.line } }, axisLine: { lineStyle: { color: c.line } } },
+    radar: { radius: '60%', center: ['50%', '52%'], indicator: spec.labels.map((name) => ({ name, max: top })), axisName: { color: c.text }, splitArea: { show: false }, splitLine: { lineStyle: { color: c.line } }, axisLine: { lineStyle: { color: c.line } } },
     series: [{ type: 'radar', data: spec.series.map((row, i) => { const colour = roleColour(row, i, c, base.color); const pale = row.role === 'previous'; return { name: row.name, value: row.values, lineStyle: { color: colour, width: 2, type: pale ? [5, 4] : 'solid' }, itemStyle: { color: colour }, areaStyle: pale ? undefined : { color: fade(colour, 0.15) } }; }) }],
   };
 }

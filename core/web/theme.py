@@ -21,6 +21,8 @@ GRAPHIC_CONTRAST = 3.0
 
 LIGHT_SURFACES = ("#ffffff", "#fafafa", "#f5f5f5")
 DARK_SURFACES = ("#262626", "#171717", "#1f1f1f")
+GREY_CHROMA = 0.03
+GREY_CONTRAST = 9.0
 TINT_SHARE = 0.10
 DARK_TINT_SHARE = 0.18
 
@@ -209,8 +211,14 @@ def _shades(colour: str, surfaces: tuple[str, ...], *, dark: bool) -> Shades:
     fill = _shifted(colour, surfaces[:1], ratio, darker=not dark)
     ink = _on(fill)
     hover = _hover(fill, ink)
-    tint = mix(fill, surfaces[0], DARK_TINT_SHARE if dark else TINT_SHARE)
-    text = _shifted(fill, (*surfaces, tint), TEXT_CONTRAST, darker=not dark)
+    share = DARK_TINT_SHARE if dark else TINT_SHARE
+    if to_oklch(colour).chroma < GREY_CHROMA:
+        # A grey has no hue to be told by: its text stands out by strength instead.
+        text = _shifted(fill, surfaces, GREY_CONTRAST, darker=not dark)
+        tint = mix(text, surfaces[0], share)
+    else:
+        tint = mix(fill, surfaces[0], share)
+        text = _shifted(fill, (*surfaces, tint), TEXT_CONTRAST, darker=not dark)
     return Shades(fill=fill, on_fill=ink, hover=hover, text=text, tint=tint)
 
 

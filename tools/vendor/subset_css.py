@@ -59,53 +59,57 @@ def selectors(prelude: str) -> list[str]:
     return [*parts, prelude[start:]]
 
 
-def subset(css: str, families: str) -> str:
-    """Return the rules whose every class matches a pattern of families (shell patterns, one a line).
+class Families:
+    """Patterns of class names to keep (shell patterns, one a line; "!" takes out again)."""
 
-    Rules without a class (elements, variables, fonts) stay. A pattern that starts with "!" takes
-    classes out again. Keyframes stay when something kept names them.
-    """
-    css = re.sub(r"/\*(?!!).*?\*/", "", css, flags=re.DOTALL)
-    lines = [line.strip() for line in families.splitlines()]
-    patterns = [line for line in lines if line and not line.startswith(("#", "!"))]
-    refused = [line[1:] for line in lines if line.startswith("!")]
+    def __init__(self, text: str) -> None:
+        lines = [line.strip() for line in text.splitlines()]
+        self.patterns = [line for line in lines if line and not line.startswith(("#", "!"))]
+        self.refused = [line[1:] for line in lines if line.startswith("!")]
+        self.wants = functools.cache(self._wants)
 
-    @functools.cache
-    def wanted(name: str) -> bool:
-        name = name.replace("\\", "")
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in refused):
+    def _wants(self, name: str) -> bool:
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.refused):
             return False
-        return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
 
-    def keep(selector: str) -> bool:
+    def keeps(self, selector: str) -> bool:
+        """Whether every class of a selector is wanted; elements and variables always are."""
         if any(mark in selector for mark in FOREIGN):
             return False
         bare = re.sub(r":not\([^()]*\)|\[[^\]]*\]", "", selector)
-        return all(wanted(name) for name in CLASS.findall(bare))
+        return all(self.wants(name.replace("\\", "")) for name in CLASS.findall(bare))
 
-    def reduce(level: str) -> str:
+    def reduce(self, level: str) -> str:
+        """Return the rules of one level that stay, groups such as @media included."""
         out = []
         for prelude, body in blocks(level):
             if body is None:
                 out.append(f"{prelude};")
             elif prelude.startswith(GROUPS):
-                inner = reduce(body)
-                if inner:
-                    out.append(f"{prelude}{{{inner}}}")
+                inner = self.reduce(body)
+                out.append(f"{prelude}{{{inner}}}" if inner else "")
             elif prelude.startswith("@"):
                 out.append(f"{prelude}{{{body}}}")
             else:
-                kept = [selector for selector in selectors(prelude) if keep(selector)]
-                if kept and body:
-                    out.append(f"{','.join(kept)}{{{body}}}")
+                kept = ",".join(filter(self.keeps, selectors(prelude)))
+                out.append(f"{kept}{{{body}}}" if kept and body else "")
         return "".join(out)
 
-    reduced = reduce(css)
+
+def subset(css: str, families: str) -> str:
+    """Return the style sheet with only the named families of classes.
+
+    Rules without a class (elements, variables, fonts) stay. Keyframes stay when something kept
+    names them, and so does the banner with the licence.
+    """
+    banner = "".join(re.findall(r"/\*!.*?\*/", css, flags=re.DOTALL)[:1])
+    reduced = Families(families).reduce(re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL))
 
     def named(match: re.Match[str]) -> str:
-        frames = match.group(0)
-        return (
-            frames if len(re.findall(rf"[:,\s]{re.escape(match.group(1))}\b", reduced)) > 1 else ""
-        )
+        uses = re.findall(rf"[:,\s]{re.escape(match.group(1))}\b", reduced)
+        return match.group(0) if len(uses) > 1 else ""
 
-    return re.sub(r"@keyframes ([\w-]+)\{(?:[^{}]*\{[^{}]*\})*\}", named, reduced)
+    reduced = re.sub(r"@keyframes ([\w-]+)\{(?:[^{}]*\{[^{}]*\})*\}", named, reduced)
+    charset = '@charset "UTF-8";'
+    return f"{charset}{banner}{reduced.removeprefix(charset)}"
