@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.utils.translation import gettext as _
-
 from benefits.catalogue.models import Benefit
 from benefits.insights import measures
 from benefits.insights.measures import Measure
@@ -15,6 +13,8 @@ from benefits.insights.registry import Todo, collect
 from core import clock
 from core.errors import NotFoundError
 from members.tiers import queries as tiers
+from members.tiers.moves import TierMove, tier_moves
+from members.tiers.values import TierSize
 from tenants.brands.context import current_brand
 
 MONTHS = 12
@@ -44,8 +44,8 @@ class Overview:
     months: list[date]
     issued: list[int]
     spent: list[int]
-    tier_sizes: Sequence[tiers.TierSize]
-    tier_moves: Sequence[tiers.TierMove]
+    tier_sizes: Sequence[TierSize]
+    tier_moves: Sequence[TierMove]
     cohorts: list["CohortRow"]
     alerts: list[Alert]
     todos: list[Todo]
@@ -78,8 +78,8 @@ def overview(*, at: datetime) -> Overview:
         months=months,
         issued=[row.points_issued if row else 0 for row in rows],
         spent=[row.points_spent if row else 0 for row in rows],
-        tier_sizes=tiers.tier_sizes(),
-        tier_moves=tiers.tier_moves(since=since, until=at),
+        tier_sizes=tiers.tier_sizes(on=today),
+        tier_moves=tier_moves(since=since),
         cohorts=cohorts(last=months[-1]),
         alerts=list_alerts(state=Alert.State.OPEN, limit=6),
         todos=collect(at),
@@ -258,12 +258,3 @@ def get_alert(*, alert_id: int) -> Alert:
     if alert is None:
         raise NotFoundError(alert=alert_id)
     return alert
-
-
-def subject_name(alert: Alert, *, names: dict[int, str]) -> str:
-    """Return what an alert is about in words; `names` maps benefits to their names."""
-    if alert.subject_type == "benefit":
-        return names.get(alert.subject_id, f"#{alert.subject_id}")
-    if alert.subject_type == "programme":
-        return _("The whole programme")
-    return f"#{alert.subject_id}"

@@ -1,0 +1,30 @@
+"""Words and addresses for things that several pages show."""
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from benefits.insights.models import Alert
+from benefits.insights.registry import Todo
+
+
+def alert_subject(alert: Alert, names: dict[int, str]) -> str:
+    """Return what an alert is about; `names` maps the keys of benefits to their names."""
+    if alert.subject_type == "benefit":
+        return names.get(alert.subject_id, f"#{alert.subject_id}")
+    if alert.subject_type == "programme":
+        return _("The whole programme")
+    if alert.subject_type == "order":
+        return _("Order %(number)s") % {"number": alert.subject_id}
+    return _("Budget")
+
+
+def todo_url(todo: Todo) -> str:
+    """Return the page where the work of a to-do card is done."""
+    pages = {
+        "reserve_draws": "console:budget",
+        "unassigned_orders": "console:orders",
+        "late_orders": "console:orders",
+        "mall_orders": "console:mall_orders",
+        "redemptions": "console:redemptions",
+    }
+    return reverse(pages.get(todo.kind, "console:alerts"))
