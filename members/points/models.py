@@ -159,7 +159,9 @@ class Lot(models.Model):
     expires_on = models.DateField()
     is_pending = models.BooleanField(default=False)
     is_open = models.GeneratedField(
-        expression=models.Q(remaining__gt=0), output_field=models.BooleanField(), db_persist=True
+        expression=models.Q(remaining__gt=0),  # type: ignore[arg-type]  # the stubs know no Q
+        output_field=models.BooleanField(),
+        db_persist=True,
     )
 
     class Meta:

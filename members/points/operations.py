@@ -11,11 +11,22 @@ refused operation has changed nothing and leaves the caller's transaction usable
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
 from core.actors import Actor
+from core.errors import InvalidError
+from core.ids import derived_uuid
+from members.points._batch import earn_query, earn_rows
+from members.points._calls import as_json, brand_day, check_amount, post, wallet_id
+from members.points.errors import HoldNotOpenError, InvalidPointsError, WalletMissingError
+from members.points.models import Entry, Hold, Wallet
 from members.points.values import (
     Chunk,
     EarnedMany,
@@ -24,6 +35,8 @@ from members.points.values import (
     Posting,
     Source,
 )
+from tenants.audit.operations import record
+from tenants.brands.context import current_brand
 
 __all__ = [
     "Chunk",
@@ -35,6 +48,7 @@ __all__ = [
     "activate_chunk",
     "adjust",
     "capture",
+    "change_wallet",
     "earn",
     "earn_from_query",
     "earn_many",
@@ -56,7 +70,18 @@ def open_accounts(*, owner_id: int, at: datetime) -> None:
 
 def open_accounts_for(*, owner_ids: Iterable[int], at: datetime) -> int:
     """Open accounts in every wallet for many owners in one statement; return how many were new."""
-    raise NotImplementedError
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO members_account (wallet_id, owner_id, balance, pending, held, seq, opened_at)
+            SELECT w.id, o.id, 0, 0, 0, 0, %s
+            FROM unnest(%s::bigint[]) AS o(id) CROSS JOIN members_wallet w
+            ORDER BY o.id, w.id
+            ON CONFLICT (owner_id, wallet_id) DO NOTHING
+            """,
+            [at, list(owner_ids)],
+        )
+        return int(cursor.rowcount)
 
 
 def earn(
@@ -82,7 +107,21 @@ def earn(
     :raises AccountMissingError: if the owner has no account in the wallet.
     :raises KeyReusedError: if the key belongs to another posting.
     """
-    raise NotImplementedError
+    return post(
+        "points_earn",
+        Entry.Kind.EARN.value,
+        wallet_id(wallet),
+        owner_id,
+        check_amount(amount),
+        key,
+        at,
+        earned_on or brand_day(at),
+        source.type,
+        source.id,
+        as_json(cause),
+        available_at,
+        expires_on,
+    )
 
 
 def earn_many(*, rows: Iterable[EarnRow]) -> EarnedMany:
@@ -93,7 +132,7 @@ def earn_many(*, rows: Iterable[EarnRow]) -> EarnedMany:
     :raises AccountMissingError, KeyReusedError, InvalidPointsError: as `earn`; then nothing of
         the batch is written.
     """
-    raise NotImplementedError
+    return earn_rows(rows)
 
 
 def earn_from_query(*, query: str, parameters: Iterable[Any] = ()) -> EarnedMany:
@@ -104,7 +143,7 @@ def earn_from_query(*, query: str, parameters: Iterable[Any] = ()) -> EarnedMany
     earned_on date, available_at timestamptz or null, expires_on date or null, source_type text,
     source_id bigint, cause jsonb or null.
     """
-    raise NotImplementedError
+    return earn_query(query, parameters)
 
 
 def redeem(
@@ -122,7 +161,20 @@ def redeem(
     :raises InsufficientPointsError: if fewer are available at `at`; data: missing.
     :raises InvalidPointsError, AccountMissingError, KeyReusedError: as `earn`.
     """
-    raise NotImplementedError
+    return post(
+        "points_spend",
+        Entry.Kind.REDEEM.value,
+        wallet_id(wallet),
+        owner_id,
+        check_amount(amount),
+        key,
+        at,
+        brand_day(at),
+        source.type,
+        source.id,
+        as_json(cause),
+        None,
+    )
 
 
 def hold(
@@ -143,7 +195,20 @@ def hold(
     :raises InsufficientPointsError, InvalidPointsError, AccountMissingError, KeyReusedError: as
         `redeem`.
     """
-    raise NotImplementedError
+    return post(
+        "points_spend",
+        Entry.Kind.HOLD.value,
+        wallet_id(wallet),
+        owner_id,
+        check_amount(amount),
+        key,
+        at,
+        brand_day(at),
+        source.type,
+        source.id,
+        as_json(cause),
+        until,
+    )
 
 
 def capture(*, hold_ref: EntryRef | UUID, key: UUID, at: datetime, source: Source) -> Posting:
@@ -153,7 +218,16 @@ def capture(*, hold_ref: EntryRef | UUID, key: UUID, at: datetime, source: Sourc
     :raises HoldNotOpenError: if it is captured, released or past its time; data: state.
     :raises KeyReusedError: if the key belongs to another posting.
     """
-    raise NotImplementedError
+    return post(
+        "points_end_hold",
+        Entry.Kind.CAPTURE.value,
+        *_address(hold_ref),
+        key,
+        at,
+        brand_day(at),
+        source.type,
+        source.id,
+    )
 
 
 def release(*, hold_ref: EntryRef | UUID, key: UUID, at: datetime, source: Source) -> Posting:
@@ -165,7 +239,16 @@ def release(*, hold_ref: EntryRef | UUID, key: UUID, at: datetime, source: Sourc
     :raises HoldNotOpenError: if it is captured or released; data: state.
     :raises KeyReusedError: if the key belongs to another posting.
     """
-    raise NotImplementedError
+    return post(
+        "points_end_hold",
+        Entry.Kind.RELEASE.value,
+        *_address(hold_ref),
+        key,
+        at,
+        brand_day(at),
+        source.type,
+        source.id,
+    )
 
 
 def reverse(
@@ -190,7 +273,17 @@ def reverse(
         reversible.
     :raises InvalidPointsError, KeyReusedError: as `earn`.
     """
-    raise NotImplementedError
+    return post(
+        "points_reverse",
+        *_address(entry_ref),
+        None if amount is None else check_amount(amount),
+        key,
+        at,
+        brand_day(at),
+        source.type,
+        source.id,
+        as_json(cause),
+    )
 
 
 def adjust(
@@ -210,7 +303,28 @@ def adjust(
     :raises InvalidPointsError: if the amount is 0 or too large, or the reason is empty.
     :raises AccountMissingError, KeyReusedError: as `earn`.
     """
-    raise NotImplementedError
+    points = check_amount(abs(amount) if type(amount) is int else amount)
+    if not reason.strip():
+        raise InvalidPointsError(_("A reason is needed."), pointer="/reason")
+    today = brand_day(at)
+    common = (Entry.Kind.ADJUST.value, wallet_id(wallet), owner_id, points, key, at, today)
+    origin = ("adjustment", by.id, as_json({"reason": reason, "by": by.key}))
+    with transaction.atomic():
+        if amount > 0:
+            posting = post("points_earn", *common, *origin, at, expires_on)
+        else:
+            posting = post("points_spend", *common, *origin, None)
+        if not posting.replayed:
+            record(
+                by=by,
+                at=at,
+                action="points.adjusted",
+                target_type="points_account",
+                target_id=posting.account_id,
+                changes={"balance": [posting.balance - posting.delta, posting.balance]},
+                reason=reason,
+            )
+    return posting
 
 
 def expire_chunk(*, at: datetime, limit: int = 5_000, wait: bool = False) -> Chunk:
@@ -219,14 +333,92 @@ def expire_chunk(*, at: datetime, limit: int = 5_000, wait: bool = False) -> Chu
     Works on up to `limit` accounts in one transaction; accounts that are locked by others are
     skipped unless `wait`. Zero accounts: nothing (unlocked) is left to do.
     """
-    raise NotImplementedError
+    return _run_chunk("points_expire_chunk", at, brand_day(at), limit, wait)
 
 
 def activate_chunk(*, at: datetime, limit: int = 5_000, wait: bool = False) -> Chunk:
     """Make points spendable whose waiting is over at `at`; chunks as `expire_chunk`."""
-    raise NotImplementedError
+    return _run_chunk("points_activate_chunk", at, limit, wait)
 
 
 def release_expired_holds(*, at: datetime, limit: int = 500) -> int:
     """Release up to `limit` holds past their time; return how many."""
-    raise NotImplementedError
+    due = list(
+        Hold.objects.filter(state=Hold.State.OPEN, until__lte=at)
+        .order_by("account_id", "seq")
+        .values_list("account_id", "seq")[:limit]
+    )
+    released = 0
+    for account_id, seq in due:
+        with suppress(HoldNotOpenError):  # captured or released since we looked
+            release(
+                hold_ref=EntryRef(account_id, seq),
+                key=derived_uuid("points.hold_expired", account_id, seq),
+                at=at,
+                source=Source("hold", seq),
+            )
+            released += 1
+    return released
+
+
+def change_wallet(*, wallet: str, by: Actor, at: datetime, **rules: Any) -> Wallet:
+    """Change the rules of a wallet from now on (fields of `Wallet`); writes an audit entry.
+
+    :raises WalletMissingError: if there is no such wallet.
+    :raises InvalidError: if a rule is unknown or its value not allowed.
+    """
+    with transaction.atomic():
+        found = Wallet.objects.select_for_update().filter(code=wallet).first()
+        if found is None:
+            raise WalletMissingError(wallet=wallet)
+        changes: dict[str, list[Any]] = {}
+        for name, value in rules.items():
+            if name not in _RULES:
+                raise InvalidError(_("There is no such rule."), pointer=f"/{name}")
+            if getattr(found, name) != value:
+                changes[name] = [getattr(found, name), value]
+                setattr(found, name, value)
+        try:
+            found.full_clean()
+        except ValidationError as error:
+            raise InvalidError("; ".join(error.messages)) from error
+        if changes:
+            found.save(update_fields=list(changes))
+            record(
+                by=by,
+                at=at,
+                action="wallet.changed",
+                target_type="wallet",
+                target_id=wallet,
+                changes=changes,
+            )
+    return found
+
+
+_RULES = frozenset(
+    {
+        "name",
+        "expiry_policy",
+        "expiry_months",
+        "pending_days",
+        "restore_grace_days",
+        "may_go_negative",
+        "cost_per_point_micro",
+    }
+)
+
+
+def _address(ref: EntryRef | UUID) -> tuple[UUID | None, int | None, int | None]:
+    if isinstance(ref, EntryRef):
+        return None, ref.account_id, ref.seq
+    return ref, None, None
+
+
+def _run_chunk(function: str, *arguments: Any) -> Chunk:
+    marks = ", ".join(["%s"] * (len(arguments) + 1))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT o_accounts, o_lots, o_points FROM {function}({marks})",  # noqa: S608
+            [current_brand().schema_name, *arguments],
+        )
+        return Chunk(*cursor.fetchone())

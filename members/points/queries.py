@@ -1,11 +1,21 @@
 """Reading balances, lots and the journal."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 from uuid import UUID
 
+from django.db import connection
+from django.db.models import BigIntegerField, F, Sum
+from django.db.models.functions import Coalesce
+
+from members.points._calls import brand_day, wallet_id
+from members.points.errors import AccountMissingError
+from members.points.models import NEVER, Account, Entry, Hold, Lot, Wallet
 from members.points.values import (
     Balance,
+    BookLine,
     EntryRef,
     EntryView,
     HoldView,
@@ -16,6 +26,7 @@ from members.points.values import (
 
 __all__ = [
     "Balance",
+    "BookLine",
     "EntryRef",
     "EntryView",
     "HoldView",
@@ -35,12 +46,73 @@ __all__ = [
 ]
 
 
+_BALANCE: Final = """
+SELECT least(a.balance, 0) + l.available, l.pending, a.held, l.expiring,
+       j.redeemed + j.captured, j.expired
+FROM members_account a
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(remaining) FILTER (WHERE NOT waits), 0)::bigint AS available,
+           coalesce(sum(remaining) FILTER (WHERE waits), 0)::bigint AS pending,
+           coalesce(sum(remaining) FILTER (WHERE NOT waits AND expires_on <= %(soon)s), 0)::bigint
+               AS expiring
+    FROM (
+        SELECT remaining, expires_on, is_pending AND available_at > %(at)s AS waits
+        FROM members_lot
+        WHERE account_id = a.id AND is_open AND expires_on >= %(today)s
+    ) AS good
+) AS l
+CROSS JOIN LATERAL (
+    SELECT coalesce(-sum(delta) FILTER (WHERE kind IN (2, 4)), 0)::bigint AS redeemed,
+           coalesce(sum(points_sum(lots)) FILTER (WHERE kind = 7), 0)::bigint AS captured,
+           coalesce(-sum(delta) FILTER (WHERE kind = 3), 0)::bigint AS expired
+    FROM members_entry WHERE account_id = a.id
+) AS j
+WHERE a.owner_id = %(owner)s AND a.wallet_id = %(wallet)s
+"""
+
+# Each entry is two lines: what its kind does to the members' account, and to its contra account.
+# A capture leaves the members' account and moves points from `held` to `redeemed`.
+_DOUBLE_ENTRY: Final = """
+SELECT w.code, line.book, sum(line.points)::bigint
+FROM members_entry e
+JOIN members_account a ON a.id = e.account_id
+JOIN members_wallet w ON w.id = a.wallet_id
+CROSS JOIN LATERAL (VALUES
+    (CASE e.kind WHEN 7 THEN 'held' ELSE 'members' END,
+     CASE e.kind WHEN 7 THEN -points_sum(e.lots) ELSE e.delta END),
+    (CASE WHEN e.kind IN (1, 10) THEN 'issued' WHEN e.kind IN (2, 4, 7) THEN 'redeemed'
+          WHEN e.kind = 3 THEN 'expired' WHEN e.kind = 5 THEN 'adjusted'
+          WHEN e.kind IN (6, 8) THEN 'held' ELSE 'transferred' END,
+     CASE e.kind WHEN 7 THEN points_sum(e.lots) ELSE -e.delta END)
+) AS line (book, points)
+WHERE (%(since)s::timestamptz IS NULL OR e.at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
+GROUP BY w.code, line.book
+ORDER BY w.code, line.book
+"""
+
+
 def get_balance(*, owner_id: int, at: datetime, wallet: str = "points") -> Balance:
     """Return what the owner has in the wallet as of `at`, in one query.
 
     :raises AccountMissingError: if the owner has no account there.
     """
-    raise NotImplementedError
+    today = brand_day(at)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BALANCE,
+            {
+                "owner": owner_id,
+                "wallet": wallet_id(wallet),
+                "at": at,
+                "today": today,
+                "soon": today + timedelta(days=30),
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise AccountMissingError(owner_id=owner_id, wallet=wallet)
+    return Balance(*row)
 
 
 def get_balances(*, owner_ids: Iterable[int], wallet: str = "points") -> dict[int, int]:
@@ -48,45 +120,89 @@ def get_balances(*, owner_ids: Iterable[int], wallet: str = "points") -> dict[in
 
     Points whose waiting ended, or that expired, since the last nightly job are not yet moved.
     """
-    raise NotImplementedError
+    accounts = Account.objects.filter(owner_id__in=list(owner_ids), wallet_id=wallet_id(wallet))
+    return dict(accounts.values_list("owner_id", F("balance") - F("pending")))
 
 
 def list_entries(
     *, owner_id: int, wallet: str = "points", before_seq: int | None = None, limit: int = 50
 ) -> list[EntryView]:
     """Return journal entries, newest first; `before_seq` is the last number already seen."""
-    raise NotImplementedError
+    entries = Entry.objects.filter(
+        account__owner_id=owner_id, account__wallet_id=wallet_id(wallet)
+    ).order_by("-seq")
+    if before_seq is not None:
+        entries = entries.filter(seq__lt=before_seq)
+    return [_entry_view(entry) for entry in entries[:limit]]
 
 
 def get_entry(*, key: UUID) -> EntryView | None:
     """Return the entry written with this key, if there is one."""
-    raise NotImplementedError
+    entry = Entry.objects.filter(key=key).first()
+    return None if entry is None else _entry_view(entry)
 
 
 def get_hold(*, hold_ref: EntryRef | UUID) -> HoldView | None:
     """Return a hold by its address or key, if there is one."""
-    raise NotImplementedError
+    ref = hold_ref
+    if not isinstance(ref, EntryRef):
+        entry = get_entry(key=ref)
+        if entry is None:
+            return None
+        ref = EntryRef(entry.account_id, entry.seq)
+    hold = (
+        Hold.objects.filter(account_id=ref.account_id, seq=ref.seq)
+        .select_related("account")
+        .first()
+    )
+    if hold is None:
+        return None
+    return HoldView(
+        ref=ref,
+        owner_id=hold.account.owner_id,
+        amount=hold.amount,
+        state=Hold.State(hold.state),
+        until=hold.until,
+    )
 
 
 def list_lots(*, owner_id: int, wallet: str = "points") -> list[LotView]:
     """Return the lots with something left, earliest expiry first: the order of spending."""
-    raise NotImplementedError
+    lots = Lot.objects.filter(
+        account__owner_id=owner_id, account__wallet_id=wallet_id(wallet), is_open=True
+    ).order_by("expires_on", "seq")
+    return [
+        LotView(
+            seq=lot.seq,
+            earned=lot.earned,
+            remaining=lot.remaining,
+            is_pending=lot.is_pending,
+            available_at=lot.available_at,
+            expires_on=None if lot.expires_on == NEVER else lot.expires_on,
+        )
+        for lot in lots
+    ]
 
 
 def liability(*, wallet: str = "points") -> Liability:
     """Return outstanding points × cost per point, rounded half-even once."""
-    raise NotImplementedError
+    found = Wallet.objects.get(id=wallet_id(wallet))
+    points = found.accounts.aggregate(
+        points=Coalesce(Sum(F("balance") + F("held")), 0, output_field=BigIntegerField())
+    )["points"]
+    cost = Decimal(points) * found.cost_per_point_micro / 1_000_000
+    return Liability(points=points, minor=int(cost.quantize(Decimal(1), ROUND_HALF_EVEN)))
 
 
-def double_entry(
-    *, since: datetime | None = None, until: datetime | None = None
-) -> list[tuple[str, str, int]]:
-    """Return (wallet, account of the books, balance) of the journal in [since, until).
+def double_entry(*, since: datetime | None = None, until: datetime | None = None) -> list[BookLine]:
+    """Return the balances of the books over the journal of [since, until), per wallet.
 
-    The accounts are `members`, `issued`, `redeemed`, `expired`, `adjusted`, `held`,
-    `transferred`; over each wallet they sum to zero.
+    The accounts are `members`, `held`, `issued`, `redeemed`, `expired`, `adjusted` and
+    `transferred`; those of one wallet sum to zero.
     """
-    raise NotImplementedError
+    with connection.cursor() as cursor:
+        cursor.execute(_DOUBLE_ENTRY, {"since": since, "until": until})
+        return [BookLine(*row) for row in cursor.fetchall()]
 
 
 def available_sql(owner: str, *, wallet_id: int = 1) -> str:
@@ -94,9 +210,47 @@ def available_sql(owner: str, *, wallet_id: int = 1) -> str:
 
     `owner` is trusted SQL of ours such as `m.id`. Null when there is no account.
     """
-    raise NotImplementedError
+    return (
+        "(SELECT pa.balance - pa.pending FROM members_account pa "  # noqa: S608
+        f"WHERE pa.owner_id = {owner} AND pa.wallet_id = {wallet_id:d})"
+    )
 
 
 def expiring_sql(owner: str, *, on: date, days: int = 30, wallet_id: int = 1) -> str:
     """Return a SQL scalar: available points whose last good day is in [on, on + days]."""
-    raise NotImplementedError
+    return (
+        "(SELECT coalesce(sum(pl.remaining), 0)::bigint FROM members_account pa "  # noqa: S608
+        "JOIN members_lot pl ON pl.account_id = pa.id AND pl.is_open AND NOT pl.is_pending "
+        f"AND pl.expires_on BETWEEN DATE '{on:%Y-%m-%d}' AND DATE '{on + timedelta(days=days):%Y-%m-%d}' "
+        f"WHERE pa.owner_id = {owner} AND pa.wallet_id = {wallet_id:d})"
+    )
+
+
+def _entry_view(entry: Entry) -> EntryView:
+    changes = tuple(
+        LotChange(_FIRST_DAY + timedelta(days=day), seq, quantity)
+        for day, seq, quantity in zip(
+            entry.lots[0::3], entry.lots[1::3], entry.lots[2::3], strict=True
+        )
+    )
+    captured = entry.kind == Entry.Kind.CAPTURE
+    return EntryView(
+        account_id=entry.account_id,
+        seq=entry.seq,
+        kind=Entry.Kind(entry.kind),
+        delta=entry.delta,
+        amount=sum(abs(change.quantity) for change in changes) if captured else abs(entry.delta),
+        balance_after=entry.balance_after,
+        at=entry.at,
+        key=entry.key,
+        source_type=entry.source_type,
+        source_id=entry.source_id,
+        ref_seq=entry.ref_seq,
+        shortfall=entry.shortfall or 0,
+        cause=entry.cause,
+        lots=changes,
+    )
+
+
+# Day 0 of the day numbers in `Entry.lots`.
+_FIRST_DAY: Final = date(2000, 1, 1)

@@ -163,6 +163,15 @@ class Liability:
 
 
 @dataclass(frozen=True, slots=True)
+class BookLine:
+    """The balance of one account of the books, for one wallet."""
+
+    wallet: str
+    account: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """What one step of a nightly job did."""
 

@@ -1,7 +1,7 @@
 -- Credit (kind 1) or correct upwards (5): one new lot. A debt is paid first, which the entry shows
 -- as a second change of the same lot.
 CREATE FUNCTION points_earn(
-    p_brand text, p_kind smallint, p_wallet smallint, p_owner bigint, p_amount bigint, p_key uuid,
+    p_brand text, p_kind integer, p_wallet integer, p_owner bigint, p_amount bigint, p_key uuid,
     p_at timestamptz, p_earned_on date, p_source_type text, p_source_id bigint, p_cause jsonb,
     p_available_at timestamptz, p_expires_on date,
     OUT o_outcome text, OUT o_account bigint, OUT o_seq bigint, OUT o_balance bigint,

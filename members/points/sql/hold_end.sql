@@ -1,7 +1,7 @@
 -- Capture (p_kind 7) or release (8) a hold, named by its entry's key or by account and number.
 -- Lock order: account, lots, hold.
 CREATE FUNCTION points_end_hold(
-    p_brand text, p_kind smallint, p_hold_key uuid, p_hold_account bigint, p_hold_seq bigint,
+    p_brand text, p_kind integer, p_hold_key uuid, p_hold_account bigint, p_hold_seq bigint,
     p_key uuid, p_at timestamptz, p_today date, p_source_type text, p_source_id bigint,
     OUT o_outcome text, OUT o_account bigint, OUT o_seq bigint, OUT o_balance bigint,
     OUT o_delta bigint, OUT o_shortfall bigint, OUT o_detail bigint

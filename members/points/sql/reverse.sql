@@ -70,7 +70,7 @@ DECLARE
     v_total bigint;
     v_done bigint;
     v_amount bigint;
-    v_kind smallint;
+    v_kind integer;
     v_lots bigint[];
     v_claw record;
     v_pending bigint := 0;

@@ -60,7 +60,7 @@ $$;
 -- The first statement is lock and guard in one. What was spent on a replay, or when lots turn out
 -- to have expired, is put back by hand: a sub-transaction would cost more on every call.
 CREATE FUNCTION points_spend(
-    p_brand text, p_kind smallint, p_wallet smallint, p_owner bigint, p_amount bigint, p_key uuid,
+    p_brand text, p_kind integer, p_wallet integer, p_owner bigint, p_amount bigint, p_key uuid,
     p_at timestamptz, p_today date, p_source_type text, p_source_id bigint, p_cause jsonb,
     p_until timestamptz,
     OUT o_outcome text, OUT o_account bigint, OUT o_seq bigint, OUT o_balance bigint,
