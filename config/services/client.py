@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.services.errors import ServicesError
-from config.services.places import CHECKOUT, Profile, make_folder, profile_root
+from config.services.places import CHECKOUT, Profile, inherit_owner, make_folder, profile_root
 from config.services.processes import send, wait_until
 from config.services.servers import SERVICE_NAMES, ServiceName
 from config.services.state import FileLock, State, Wanted, read_state, read_wanted, write_wanted
@@ -127,6 +127,7 @@ class Client:
             try:
                 if pin:
                     (self.root / "pinned").touch()
+                    inherit_owner(self.root / "pinned")
                 return self._have(names)
             except BaseException:
                 self.lease.release()
@@ -216,6 +217,7 @@ class Client:
 
     def _spawn_keeper(self) -> None:
         with self._log.open("ab") as log:
+            inherit_owner(self._log)
             self._keeper = subprocess.Popen(
                 [sys.executable, "-m", "config.services.keeper", self.profile],
                 cwd=CHECKOUT,

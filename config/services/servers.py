@@ -161,7 +161,8 @@ class Server(ABC):
         except OSError:
             lines = []
         telling = [line for line in lines if "FATAL" in line or "rror" in line] or lines
-        return f"{telling[-1].strip() if telling else 'no reason given'} (log: {self.log})"
+        reason = telling[-1] if telling else "no reason given"
+        return f"{reason.rpartition('FATAL:')[2].strip()} (log: {self.log})"
 
     def write_private(self, path: Path, text: str) -> None:
         """Write a file that only the server's user reads."""
