@@ -1,0 +1,401 @@
+"""From lines to purchases: header, columns, times, amounts. Pure: no database, clock, settings.
+
+One physical line is one row: no field of ours may hold a line end, so a lone quote spoils its own
+line only and every bad row is told by its line.
+"""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from core.money import MAX_MINOR
+from members.activity._fields import EARLIEST_YEAR, GRACE, LENGTHS, MAX_QUANTITY
+from members.activity.imports.sources import MAX_LINE, BadFileError
+
+Delimiter = Literal["comma", "tab", "blank"]
+
+PURCHASE_COLUMNS = (
+    "external_id", "member", "occurred_at", "amount", "currency", "channel", "store", "associate",
+)  # fmt: skip
+PURCHASE_REQUIRED = ("member", "occurred_at", "amount")
+LINE_COLUMNS = ("purchase", "sku", "category", "quantity", "amount")
+LINE_REQUIRED = ("purchase", "sku", "quantity", "amount")
+
+_LENGTHS = {
+    **{name: LENGTHS[name] for name in ("channel", "store", "associate", "sku", "category")},
+    "external_id": LENGTHS["external_id"],
+    "purchase": LENGTHS["external_id"],
+    "member": 64,
+}
+# Everything `_fields.UNSAFE` refuses but the tab, which may be the separator.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_AMOUNT = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,9}))?")
+_COUNT = re.compile(r"[0-9]{1,9}")
+_TIME = re.compile(
+    r"([0-9]{4})(?:-([0-9]{2})-([0-9]{2})|([0-9]{2})([0-9]{2})|/([0-9]{1,2})/([0-9]{1,2}))"
+    r"(?:[T ]\s*([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,6}))?)?"
+    r"\s*(Z|z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+
+
+class Problem(NamedTuple):
+    """Why one row is refused: its line, the column where one is to blame, and a code."""
+
+    line: int
+    column: str
+    code: str
+    value: str = ""
+
+
+class PurchaseRow(NamedTuple):
+    """One purchase of a file. `external_id` is empty when the file has no such column."""
+
+    line: int
+    external_id: str
+    member: str
+    occurred_at: datetime
+    local_date: date
+    amount_minor: int
+    currency: str
+    channel: str
+    store: str
+    associate: str
+
+
+class LineRow(NamedTuple):
+    """One line of a purchase of a file."""
+
+    line: int
+    purchase: str
+    sku: str
+    category: str
+    quantity: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the caller knows: the brand's currency and zone, the present, names of columns.
+
+    `names` maps our name of a column to the file's. Times without an offset are in `zone`;
+    `brand_zone` decides the day a purchase counts for.
+    """
+
+    currency: str
+    currency_digits: int
+    zone: ZoneInfo
+    brand_zone: ZoneInfo
+    at: datetime
+    names: Mapping[str, str] = field(default_factory=dict)
+    delimiter: Delimiter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of a file: where each of ours is, how many there are, what is not used."""
+
+    delimiter: Delimiter
+    width: int
+    positions: Mapping[str, int]
+    unused: tuple[str, ...]
+
+
+class _BadRowError(Exception):
+    def __init__(self, column: str, code: str, value: str = "") -> None:
+        self.column, self.code, self.value = column, code, value
+        super().__init__(code)
+
+
+def read_header(
+    text: str, *, columns: tuple[str, ...], required: tuple[str, ...], reading: Reading
+) -> Header:
+    """Find our columns in the first line of a file.
+
+    :raises BadFileError: `unknown_mapping`, `missing_columns`, `repeated_column`,
+        `broken_header`.
+    """
+    unknown = sorted(set(reading.names) - set(columns))
+    if unknown:
+        raise BadFileError("unknown_mapping", columns=unknown, possible=list(columns))
+    if _UNSAFE.search(text):
+        raise BadFileError("broken_header")
+    delimiter = reading.delimiter or _guess(text)
+    try:
+        names = [_fold(name) for name in _split(text, delimiter)]
+    except csv.Error:
+        raise BadFileError("broken_header") from None
+    positions: dict[str, int] = {}
+    missing: list[str] = []
+    for column in columns:
+        wanted = _fold(reading.names.get(column, column))
+        if names.count(wanted) > 1:
+            raise BadFileError("repeated_column", column=wanted)
+        if wanted in names:
+            positions[column] = names.index(wanted)
+        elif column in required or column in reading.names:
+            missing.append(reading.names.get(column, column))
+    if missing:
+        raise BadFileError("missing_columns", columns=missing, found=names[:40])
+    used = set(positions.values())
+    unused = tuple(name for index, name in enumerate(names) if index not in used)
+    return Header(delimiter, len(names), positions, unused)
+
+
+def read_purchases(
+    lines: Iterable[tuple[int, str | None]], reading: Reading
+) -> tuple[Header, Iterator[PurchaseRow | Problem]]:
+    """Read the header now and the rows as they are asked for; blank lines are passed over.
+
+    :raises BadFileError: see `read_header`; `empty_file` without a header.
+    """
+    rest = iter(lines)
+    header = read_header(
+        _first(rest), columns=PURCHASE_COLUMNS, required=PURCHASE_REQUIRED, reading=reading
+    )
+    return header, _purchases(rest, header, reading)
+
+
+def read_lines(
+    lines: Iterable[tuple[int, str | None]], reading: Reading
+) -> tuple[Header, Iterator[LineRow | Problem]]:
+    """Do the same for a file of purchase lines.
+
+    :raises BadFileError: see `read_purchases`.
+    """
+    rest = iter(lines)
+    header = read_header(
+        _first(rest), columns=LINE_COLUMNS, required=LINE_REQUIRED, reading=reading
+    )
+    return header, _lines(rest, header, reading)
+
+
+def parse_time(text: str, zone: ZoneInfo) -> datetime:
+    """Turn `2026-03-05`, `20260305`, `2026/3/5`, each with or without a time, into an instant.
+
+    Without an offset the time is in `zone`; without a time it is the day's first instant there.
+    An hour that the clock skips or repeats is read with the offset in force before the change.
+
+    :raises ValueError: if it is none of these, or no such day or time exists.
+    """
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    (year, m1, d1, m2, d2, m3, d3, hour, minute, second, fraction, offset) = match.groups()
+    wall = datetime(
+        int(year),
+        int(m1 or m2 or m3),
+        int(d1 or d2 or d3),
+        int(hour or 0),
+        int(minute or 0),
+        int(second or 0),
+        int((fraction or "0").ljust(6, "0")),
+        tzinfo=UTC,
+    )
+    if offset is None:
+        return wall.replace(tzinfo=zone).astimezone(UTC)
+    return wall - _offset(offset)
+
+
+def _offset(text: str) -> timedelta:
+    if text in "Zz":
+        return timedelta(0)
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    if hours > 14 or minutes > 59:
+        raise ValueError(text)
+    size = timedelta(hours=hours, minutes=minutes)
+    return -size if text[0] == "-" else size
+
+
+def parse_amount(text: str, *, digits: int) -> int:
+    """Turn a plain decimal such as `19.99` into minor units.
+
+    :raises ValueError: naming the code: `not_a_number`, `negative`, `too_many_decimals`,
+        `too_large`.
+    """
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise ValueError("not_a_number")
+    sign, whole, decimals = match.groups("")
+    if len(decimals) > digits:
+        if decimals[digits:].strip("0"):
+            raise ValueError("too_many_decimals")
+        decimals = decimals[:digits]
+    minor = int(whole + decimals.ljust(digits, "0"))
+    if sign and minor:
+        raise ValueError("negative")
+    if minor > MAX_MINOR:
+        raise ValueError("too_large")
+    return minor
+
+
+def _purchases(
+    lines: Iterable[tuple[int, str | None]], header: Header, reading: Reading
+) -> Iterator[PurchaseRow | Problem]:
+    row = _Fields(header)
+    times: dict[str, tuple[datetime, date]] = {}
+    latest = reading.at + GRACE
+    for number, line in lines:
+        if line is not None and not line.strip():
+            continue
+        try:
+            row.take(line)
+            text = row.text("occurred_at")
+            known = times.get(text)
+            if known is None:
+                known = _moment(text, reading, latest)
+                if len(times) < 20_000:
+                    times[text] = known
+            yield PurchaseRow(
+                number,
+                row.key("external_id") if "external_id" in header.positions else "",
+                row.key("member"),
+                known[0],
+                known[1],
+                _amount(row.text("amount"), reading),
+                _currency(row.text("currency"), reading),
+                row.limited("channel"),
+                row.limited("store"),
+                row.limited("associate"),
+            )
+        except _BadRowError as bad:
+            yield Problem(number, bad.column, bad.code, bad.value)
+
+
+def _lines(
+    lines: Iterable[tuple[int, str | None]], header: Header, reading: Reading
+) -> Iterator[LineRow | Problem]:
+    row = _Fields(header)
+    for number, line in lines:
+        if line is not None and not line.strip():
+            continue
+        try:
+            row.take(line)
+            yield LineRow(
+                number,
+                row.key("purchase"),
+                row.key("sku"),
+                row.limited("category"),
+                _quantity(row.text("quantity")),
+                _amount(row.text("amount"), reading),
+            )
+        except _BadRowError as bad:
+            yield Problem(number, bad.column, bad.code, bad.value)
+
+
+class _Fields:
+    """The fields of the present row, by our names."""
+
+    __slots__ = ("_delimiter", "_fields", "_positions", "_width")
+
+    def __init__(self, header: Header) -> None:
+        self._delimiter: Delimiter = header.delimiter
+        self._width = header.width
+        self._positions = dict(header.positions)
+        self._fields: list[str] = []
+
+    def take(self, line: str | None) -> None:
+        if line is None:
+            raise _BadRowError("", "line_too_long", str(MAX_LINE))
+        if _UNSAFE.search(line) or ("\t" in line and self._delimiter == "comma"):
+            raise _BadRowError("", "control_characters")
+        try:
+            fields = _split(line, self._delimiter)
+        except csv.Error:
+            raise _BadRowError("", "lone_quote") from None
+        if len(fields) != self._width:
+            raise _BadRowError("", "wrong_width", f"{len(fields)}/{self._width}")
+        self._fields = fields
+
+    def text(self, column: str) -> str:
+        position = self._positions.get(column)
+        return "" if position is None else self._fields[position].strip()
+
+    def limited(self, column: str) -> str:
+        position = self._positions.get(column)
+        if position is None:
+            return ""
+        text = self._fields[position].strip()
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        if len(text) > _LENGTHS[column]:
+            raise _BadRowError(column, "too_long", str(_LENGTHS[column]))
+        return text
+
+    def key(self, column: str) -> str:
+        text = self.limited(column)
+        if not text:
+            raise _BadRowError(column, "empty")
+        return text
+
+
+def _moment(text: str, reading: Reading, latest: datetime) -> tuple[datetime, date]:
+    try:
+        moment = parse_time(text, reading.zone)
+        local = moment.astimezone(reading.brand_zone).date()
+    except (ValueError, OverflowError):
+        raise _BadRowError("occurred_at", "not_a_time", text[:40]) from None
+    if moment > latest:
+        raise _BadRowError("occurred_at", "future", text[:40])
+    if moment.year < EARLIEST_YEAR:
+        raise _BadRowError("occurred_at", "not_a_time", text[:40])
+    return moment, local
+
+
+def _amount(text: str, reading: Reading) -> int:
+    try:
+        return parse_amount(text, digits=reading.currency_digits)
+    except ValueError as error:
+        raise _BadRowError("amount", str(error), text[:40]) from None
+
+
+def _currency(text: str, reading: Reading) -> str:
+    if text and text.upper() != reading.currency:
+        raise _BadRowError("currency", "unsupported_currency", text[:40])
+    return reading.currency
+
+
+def _quantity(text: str) -> int:
+    quantity = int(text) if _COUNT.fullmatch(text) else 0
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise _BadRowError("quantity", "not_a_count", text[:40])
+    return quantity
+
+
+def _first(lines: Iterator[tuple[int, str | None]]) -> str:
+    for _number, line in lines:
+        if line is None:
+            raise BadFileError("broken_header")
+        if line.strip():
+            return line
+    raise BadFileError("empty_file")
+
+
+def _guess(text: str) -> Delimiter:
+    if "\t" in text:
+        return "tab"
+    return "comma" if "," in text else "blank"
+
+
+def _split(line: str, delimiter: Delimiter) -> list[str]:
+    if '"' not in line:
+        if delimiter == "blank":
+            return line.split()
+        return line.split("," if delimiter == "comma" else "\t")
+    if delimiter == "blank":
+        # Runs of blanks separate; the standard reader knows single ones only.
+        separator, line = " ", " ".join(line.split())
+    else:
+        separator = "," if delimiter == "comma" else "\t"
+    if line.count('"') % 2:
+        raise csv.Error("lone quote")
+    rows = list(csv.reader([line], delimiter=separator, strict=True))
+    return rows[0] if rows else []
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()

@@ -1,0 +1,262 @@
+"""Purchases of a file in the database: staged by COPY, checked and written by whole sets.
+
+All tables here are temporary and vanish with the transaction. Every statement is set-based; what
+a row is refused for is told by its line in the file.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from django.db import connection
+
+from members.activity._digest import LINE_SQL, PURCHASE_SQL
+from members.activity.effects import ADDED
+from members.activity.imports.rows import LineRow, Problem, PurchaseRow
+
+_PER_WRITE = 2_000
+
+_TABLES = """
+CREATE TEMPORARY TABLE import_purchase (
+    line bigint NOT NULL, external_id text NOT NULL, member text NOT NULL,
+    occurred_at timestamptz NOT NULL, local_date date NOT NULL, amount_minor bigint NOT NULL,
+    currency text NOT NULL, channel text NOT NULL, store_code text NOT NULL,
+    associate text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE import_line (
+    line bigint NOT NULL, purchase text NOT NULL, sku text NOT NULL, category text NOT NULL,
+    quantity int NOT NULL, amount_minor bigint NOT NULL, cost_minor bigint
+) ON COMMIT DROP;
+"""
+
+# The purchases as they would be written. Without an id in the file, one is made of member, day
+# and running number within both, so that sending the file again meets the same ids.
+_RESOLVED = """
+CREATE TEMPORARY TABLE import_resolved ON COMMIT DROP AS
+SELECT p.line, p.external_id, p.member_id, p.occurred_at, p.local_date, p.amount_minor,
+    p.currency, p.channel, p.store_code, p.associate, {digest} AS digest
+FROM (
+    SELECT s.line, {external_id} AS external_id, m.id AS member_id, s.occurred_at, s.local_date,
+        s.amount_minor, s.currency, s.channel, s.store_code, s.associate
+    FROM import_purchase s JOIN members_member m ON m.external_id = s.member
+    WHERE m.status <> 'erased'
+) p {lines}
+"""
+_DERIVED_ID = (
+    "s.member || to_char(s.local_date, '-YYYYMMDD-') || "
+    "row_number() OVER (PARTITION BY s.member, s.local_date ORDER BY s.line)"
+)
+_JOIN_LINES = f"""
+LEFT JOIN (
+    SELECT l.purchase, string_agg({LINE_SQL.format(line="l")}, '' ORDER BY l.line) AS text
+    FROM import_line l GROUP BY l.purchase
+) lines ON lines.purchase = p.external_id
+"""  # noqa: S608
+
+_ADD_PURCHASES = f"""
+CREATE TEMPORARY TABLE {ADDED} (
+    purchase_id bigint NOT NULL, member_id bigint NOT NULL, occurred_at timestamptz NOT NULL,
+    local_date date NOT NULL, amount_minor bigint NOT NULL, channel text NOT NULL,
+    store_code text NOT NULL
+) ON COMMIT DROP;
+WITH added AS (
+    INSERT INTO members_purchase (external_id, member_id, occurred_at, local_date, amount_minor,
+        currency, channel, store_code, associate, digest)
+    SELECT external_id, member_id, occurred_at, local_date, amount_minor, currency, channel,
+        store_code, associate, digest
+    FROM import_resolved ORDER BY line
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING id, member_id, occurred_at, local_date, amount_minor, channel, store_code
+)
+INSERT INTO {ADDED} SELECT * FROM added;
+"""  # noqa: S608
+
+_ADD_LINES = f"""
+INSERT INTO members_purchaseline
+    (purchase_id, position, sku, category, quantity, amount_minor, cost_minor)
+SELECT a.purchase_id, row_number() OVER (PARTITION BY l.purchase ORDER BY l.line), l.sku,
+    l.category, l.quantity, l.amount_minor, l.cost_minor
+FROM import_line l
+JOIN members_purchase p ON p.external_id = l.purchase
+JOIN {ADDED} a ON a.purchase_id = p.id
+"""  # noqa: S608
+
+# Rows are locked in the order of their key.
+_ADD_DAYS = f"""
+INSERT INTO members_memberday (member_id, on_date, orders, spend_minor)
+SELECT member_id, local_date, count(*), sum(amount_minor) FROM {ADDED}
+GROUP BY member_id, local_date ORDER BY member_id, local_date
+ON CONFLICT (member_id, on_date) DO UPDATE
+    SET orders = members_memberday.orders + EXCLUDED.orders,
+        spend_minor = members_memberday.spend_minor + EXCLUDED.spend_minor
+"""  # noqa: S608
+
+_UNKNOWN_MEMBERS = """
+SELECT s.line, 'member',
+    CASE WHEN m.id IS NULL THEN 'unknown_member' ELSE 'erased_member' END, s.member
+FROM import_purchase s LEFT JOIN members_member m ON m.external_id = s.member
+WHERE m.id IS NULL OR m.status = 'erased' ORDER BY s.line
+"""
+# Rows that were not added because their id exists, here or earlier in the file, with another body.
+_DUPLICATES = """
+SELECT r.line, 'external_id', 'duplicate_purchase', r.external_id
+FROM import_resolved r JOIN members_purchase p ON p.external_id = r.external_id
+WHERE p.digest <> r.digest ORDER BY r.line
+"""
+_ORPHAN_LINES = """
+SELECT l.line, 'purchase', 'unknown_purchase', l.purchase
+FROM import_line l
+WHERE NOT EXISTS (SELECT FROM import_purchase s WHERE s.external_id = l.purchase)
+ORDER BY l.line
+"""
+_MISSING_MEMBERS = """
+CREATE TEMPORARY TABLE import_missing ON COMMIT DROP AS
+SELECT row_number() OVER () AS number, missing.* FROM (
+    SELECT s.member, min(s.occurred_at) AS first_at FROM import_purchase s
+    LEFT JOIN members_member m ON m.external_id = s.member
+    WHERE m.id IS NULL GROUP BY s.member ORDER BY min(s.line)
+) missing
+"""
+
+
+def prepare() -> None:
+    """Make the staging tables; one import at a time in each brand, without time limits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
+            "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL work_mem = '64MB'"
+        )
+        # The same file twice at once: the second waits, and then changes nothing.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' import'))")
+        cursor.execute("SET LOCAL lock_timeout = '30s'")
+        cursor.execute(_TABLES)
+
+
+def stage_purchases(rows: Iterable[PurchaseRow]) -> int:
+    """Send the rows to the staging table as they come; return how many there were."""
+    return _copy(
+        "COPY import_purchase FROM STDIN",
+        (
+            f"{row.line}\t{_quote(row.external_id)}\t{_quote(row.member)}\t{row.occurred_at}\t"
+            f"{row.local_date}\t{row.amount_minor}\t{row.currency}\t{_quote(row.channel)}\t"
+            f"{_quote(row.store)}\t{_quote(row.associate)}\n"
+            for row in rows
+        ),
+    )
+
+
+def stage_lines(rows: Iterable[LineRow]) -> int:
+    """Do the same for lines of purchases."""
+    return _copy(
+        "COPY import_line (line, purchase, sku, category, quantity, amount_minor) FROM STDIN",
+        (
+            f"{row.line}\t{_quote(row.purchase)}\t{_quote(row.sku)}\t{_quote(row.category)}\t"
+            f"{row.quantity}\t{row.amount_minor}\n"
+            for row in rows
+        ),
+    )
+
+
+def analyse() -> None:
+    """Let the planner know how much was staged."""
+    _run("ANALYZE import_purchase")
+    _run("ANALYZE import_line")
+
+
+def missing_members(size: int = 10_000) -> Iterator[list[tuple[str, datetime]]]:
+    """Yield who is not enrolled, with the time of the first purchase in the file, in chunks."""
+    _run(_MISSING_MEMBERS)
+    for start in range(0, _count("import_missing"), size):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT member, first_at FROM import_missing "
+                "WHERE number > %s AND number <= %s ORDER BY number",
+                [start, start + size],
+            )
+            found = cursor.fetchall()
+        yield found
+
+
+def add_purchases(*, derive_ids: bool, has_lines: bool) -> tuple[int, int]:
+    """Write those staged purchases of known members whose id is new.
+
+    Return how many have a known member, and how many of them were new.
+    """
+    _run(
+        _RESOLVED.format(
+            digest=PURCHASE_SQL.format(
+                p="p", lines="coalesce(lines.text, '')" if has_lines else "''"
+            ),
+            external_id=_DERIVED_ID if derive_ids else "s.external_id",
+            lines=_JOIN_LINES if has_lines else "",
+        )
+    )
+    _run(_ADD_PURCHASES)
+    _run(f"ANALYZE {ADDED}")
+    return _count("import_resolved"), _count(ADDED)
+
+
+def add_lines() -> None:
+    """Write the lines of the purchases that were new."""
+    _run(_ADD_LINES)
+
+
+def add_days() -> None:
+    """Add the purchases that were new to the members' days."""
+    _run(_ADD_DAYS)
+
+
+def added_minor() -> int:
+    """Return the sum of the purchases that were new."""
+    return _count(ADDED, "coalesce(sum(amount_minor), 0)::bigint")
+
+
+def unknown_members() -> Iterator[Problem]:
+    """Yield the rows whose member is not enrolled or was erased."""
+    return _problems(_UNKNOWN_MEMBERS)
+
+
+def duplicates() -> Iterator[Problem]:
+    """Yield the rows whose id exists with another body; after `add_purchases`."""
+    return _problems(_DUPLICATES)
+
+
+def orphan_lines() -> Iterator[Problem]:
+    """Yield the lines whose purchase is not in the file."""
+    return _problems(_ORPHAN_LINES)
+
+
+def _copy(statement: str, texts: Iterable[str]) -> int:
+    count = 0
+    block: list[str] = []
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for text in texts:
+            block.append(text)
+            count += 1
+            if len(block) == _PER_WRITE:
+                copy.write("".join(block))
+                block.clear()
+        copy.write("".join(block))
+    return count
+
+
+def _quote(text: str) -> str:
+    return text.replace("\\", "\\\\") if "\\" in text else text
+
+
+def _run(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _count(table: str, what: str = "count(*)") -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {what} FROM {table}")  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
+def _problems(statement: str) -> Iterator[Problem]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(1_000):
+            for row in rows:
+                yield Problem(*row)
