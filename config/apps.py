@@ -5,3 +5,12 @@ class ConfigConfig(AppConfig):
     name = "config"
     label = "config"
     verbose_name = "Configuration"
+
+    def ready(self) -> None:
+        # Imported, so that web processes publish through the application of the workers.
+        from config import celery  # noqa: F401
+        from config.platform import checks
+        from tenants.brands import content_types
+
+        content_types.take_over()
+        checks.register_all()

@@ -111,9 +111,13 @@ class ChainReport:
         return not self.problems
 
 
-def verify_chain() -> ChainReport:
-    """Recompute the current brand's whole chain and compare it with seals and anchors."""
+def verify_chain(*, expected: str | None = None) -> ChainReport:
+    """Recompute the current brand's whole chain and compare it with seals and anchors.
+
+    `expected` is the digest of a head noted elsewhere, such as in the logs.
+    """
     report = ChainReport()
+    seen_expected = expected is None
     anchors = {
         anchor.number: anchor.digest
         for anchor in ChainAnchor.objects.filter(brand_id=current_brand().pk)
@@ -136,12 +140,15 @@ def verify_chain() -> ChainReport:
             break
         report.anchors += number in anchors
         report.head = digest
+        seen_expected = seen_expected or digest == expected
     else:
         highest = max(anchors, default=0)
         if highest > report.sealed:
             report.problems.append(
                 f"the chain ends at {report.sealed}, but an anchor notes {highest}"
             )
+        if not seen_expected:
+            report.problems.append("the expected head is no link of the chain")
     report.unsealed = sum(1 for _ in _unsealed())
     late = _find_late_entry()
     if late is not None:
