@@ -1,0 +1,152 @@
+"""What the brand API takes in; unknown fields and wrong types are refused by name."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from api.fields import MoneySerializer, StrictInteger, StrictSerializer, StrictText
+from core.money import MAX_MINOR
+
+MAX_POINTS = 10**12
+
+
+class MemberIn(StrictSerializer):
+    """A member's fields; those left out stay as they are."""
+
+    name = StrictText(max_length=120, required=False, allow_blank=True)
+    email = StrictText(max_length=254, required=False, allow_blank=True)
+    phone = StrictText(max_length=30, required=False, allow_blank=True)
+    birthday = serializers.DateField(required=False, allow_null=True)
+    gender = StrictText(max_length=20, required=False, allow_blank=True)
+    region = StrictText(max_length=40, required=False, allow_blank=True)
+    store_code = StrictText(max_length=40, required=False, allow_blank=True)
+    locale = StrictText(max_length=10, required=False, allow_blank=True)
+    tags = serializers.ListField(child=StrictText(max_length=40), required=False, max_length=50)
+    attributes = serializers.DictField(required=False)
+    consents = serializers.DictField(child=serializers.BooleanField(), required=False)
+
+
+class LineIn(StrictSerializer):
+    """One line of a purchase; amounts in minor units of the purchase's currency."""
+
+    sku = StrictText(max_length=64)
+    category = StrictText(max_length=64, required=False, allow_blank=True, default="")
+    quantity = StrictInteger(min_value=1, max_value=1_000_000)
+    amount = StrictInteger(min_value=-MAX_MINOR, max_value=MAX_MINOR)
+    cost = StrictInteger(min_value=0, max_value=MAX_MINOR, required=False, allow_null=True)
+
+
+class PurchaseIn(StrictSerializer):
+    """A purchase of a member who is enrolled."""
+
+    external_id = StrictText(max_length=100)
+    member = StrictText(max_length=64, help_text="The member's external id.")
+    occurred_at = serializers.DateTimeField(default_timezone=None)
+    amount = MoneySerializer()
+    channel = StrictText(max_length=40, required=False, allow_blank=True, default="")
+    store = StrictText(max_length=40, required=False, allow_blank=True, default="")
+    associate = StrictText(max_length=60, required=False, allow_blank=True, default="")
+    lines = LineIn(many=True, required=False, default=list, max_length=500)
+
+
+class BatchIn(StrictSerializer):
+    """Up to 1,000 purchases, all recorded or none."""
+
+    purchases = PurchaseIn(many=True, min_length=1, max_length=1000)
+
+
+class RefundIn(StrictSerializer):
+    """Money given back for a purchase."""
+
+    external_id = StrictText(max_length=100)
+    amount = MoneySerializer()
+    occurred_at = serializers.DateTimeField(default_timezone=None)
+
+
+class EventIn(StrictSerializer):
+    """A named thing that a member did."""
+
+    member = StrictText(max_length=64)
+    name = StrictText(max_length=40)
+    occurred_at = serializers.DateTimeField(default_timezone=None)
+    properties = serializers.DictField(required=False, default=dict)
+    external_id = StrictText(max_length=100, required=False)
+
+
+class AdjustmentIn(StrictSerializer):
+    """Points added (above zero) or taken (below), with the reason members may read."""
+
+    amount = StrictInteger(min_value=-MAX_POINTS, max_value=MAX_POINTS)
+    reason = StrictText(max_length=300)
+    wallet = serializers.ChoiceField(choices=["points", "growth"], required=False, default="points")
+
+    def validate_amount(self, value: int) -> int:
+        if value == 0:
+            raise serializers.ValidationError("Zero changes nothing.")
+        return value
+
+
+class HoldIn(StrictSerializer):
+    """Points set aside for a member."""
+
+    member = StrictText(max_length=64)
+    amount = StrictInteger(min_value=1, max_value=MAX_POINTS)
+    minutes = StrictInteger(min_value=1, max_value=1440, required=False, default=10)
+
+
+class RedemptionIn(StrictSerializer):
+    """One unit of a benefit that the member holds."""
+
+    member = StrictText(max_length=64)
+    benefit = StrictText(max_length=40, help_text="The benefit's code.")
+    region = StrictText(max_length=40, required=False, allow_blank=True, default="")
+    slot_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=None)
+    note = StrictText(max_length=500, required=False, allow_blank=True, default="")
+
+
+class ReasonIn(StrictSerializer):
+    """Why something ends."""
+
+    reason = StrictText(max_length=200, required=False, allow_blank=True, default="")
+
+
+class AddressIn(StrictSerializer):
+    """Where goods go."""
+
+    recipient = StrictText(max_length=120)
+    phone = StrictText(max_length=30, required=False, allow_blank=True, default="")
+    line1 = StrictText(max_length=200)
+    line2 = StrictText(max_length=200, required=False, allow_blank=True, default="")
+    city = StrictText(max_length=80, required=False, allow_blank=True, default="")
+    region = StrictText(max_length=80, required=False, allow_blank=True, default="")
+    postcode = StrictText(max_length=20, required=False, allow_blank=True, default="")
+    country = StrictText(max_length=2, required=False, allow_blank=True, default="")
+
+
+class MallOrderIn(StrictSerializer):
+    """An item of the points mall for a member."""
+
+    member = StrictText(max_length=64)
+    item = StrictText(max_length=40, help_text="The item's code.")
+    quantity = StrictInteger(min_value=1, max_value=100, required=False, default=1)
+    address = AddressIn(required=False, allow_null=True)
+
+
+class EndpointIn(StrictSerializer):
+    """Where events are sent."""
+
+    url = StrictText(max_length=500)
+    description = StrictText(max_length=120, required=False, allow_blank=True, default="")
+    event_types = serializers.ListField(
+        child=StrictText(max_length=60), required=False, default=list, max_length=100
+    )
+
+
+def clean(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
+    """Return the valid data of a body.
+
+    :raises ValidationError: with the place of everything that is wrong.
+    """
+    checked = serializer(data=data)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)

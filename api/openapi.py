@@ -1,0 +1,37 @@
+"""Pieces of the OpenAPI documents that both APIs share."""
+
+from functools import cache
+from typing import Any
+
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
+
+
+class ProblemOut(serializers.Serializer[Any]):
+    """An RFC 9457 problem; more members may follow by `code`."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Stable; texts may change, codes do not.")
+    detail = serializers.CharField()
+    request_id = serializers.CharField(required=False)
+    errors = serializers.ListField(child=serializers.DictField(), required=False)
+
+
+PROBLEMS: dict[Any, Any] = {
+    (status, "application/problem+json"): ProblemOut
+    for status in (400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 429)
+}
+
+
+@cache
+def ListOf(item: type[serializers.BaseSerializer[Any]]) -> Any:  # noqa: N802  (reads as a type)
+    """Return the page envelope of an item: `{"items": […], "next": "…"|null}`."""
+    return inline_serializer(
+        name=f"{item.__name__.removesuffix('Out')}Page",
+        fields={
+            "items": item(many=True),
+            "next": serializers.CharField(allow_null=True),
+        },
+    )
