@@ -38,6 +38,12 @@ class Line:
     cost_minor: int | None = None
 
 
+# The columns of a purchase in the order of the model, as `from_db` wants them.
+_COLUMNS = (
+    "id", "external_id", "member_id", "occurred_at", "local_date", "amount_minor",
+    "refunded_minor", "currency", "channel", "store_code", "associate", "digest",
+)  # fmt: skip
+
 # One statement: the purchase, its place in the day, its lines. Nothing comes back when the id is
 # taken, and then nothing is written.
 _INSERT = """
@@ -128,7 +134,7 @@ def add_purchase(
     key = _insert(fields, clean)
     if key is not None:
         values = {**fields, "id": key, "refunded_minor": 0}
-        purchase = Purchase.from_db(connection.alias, list(values), list(values.values()))
+        purchase = Purchase.from_db(connection.alias, _COLUMNS, [values[name] for name in _COLUMNS])
         purchase.member = member
         return purchase, True
     earlier = Purchase.objects.select_related("member").get(external_id=fields["external_id"])
