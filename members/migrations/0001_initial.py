@@ -621,7 +621,6 @@ class Migration(migrations.Migration):
                     "cause",
                     models.CharField(
                         choices=[
-                            ("joined", "Joined"),
                             ("purchase", "Purchase"),
                             ("import", "Import"),
                             ("adjustment", "Adjustment"),
@@ -640,7 +639,6 @@ class Migration(migrations.Migration):
                 (
                     "from_tier",
                     models.ForeignKey(
-                        null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="members.tier",
@@ -1357,11 +1355,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="tierchange",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("from_tier__isnull", True),
-                    models.Q(("from_tier", models.F("to_tier")), _negated=True),
-                    _connector="OR",
-                ),
+                condition=models.Q(("from_tier", models.F("to_tier")), _negated=True),
                 name="tier_change_changes",
             ),
         ),

@@ -117,9 +117,9 @@ class Tier(models.Model):
 
 
 class MemberTier(models.Model):
-    """The tier a member holds now; one row per member.
+    """The tier a member holds now. Without a row the member holds the first tier.
 
-    `metric_value` is the metric when the row last changed. `valid_until` (year windows only) is
+    `metric_value` and `evaluated_on` are of the day when the row last changed. `valid_until` (year windows only) is
     the first day on which the tier must have been earned again. `grace_until` is set while the
     tier is in danger: the day on which it is lost unless the keep threshold is met before.
     """
@@ -160,7 +160,6 @@ class TierChange(models.Model):
     """
 
     class Cause(models.TextChoices):
-        JOINED = "joined", _("Joined")
         PURCHASE = "purchase", _("Purchase")
         IMPORT = "import", _("Import")
         ADJUSTMENT = "adjustment", _("Adjustment")
@@ -170,7 +169,7 @@ class TierChange(models.Model):
     member = models.ForeignKey(
         "members.Member", on_delete=models.PROTECT, related_name="tier_changes"
     )
-    from_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, null=True, related_name="+")
+    from_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+")
     to_tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
     cause = models.CharField(max_length=12, choices=Cause.choices)
@@ -185,8 +184,7 @@ class TierChange(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="tier_change_changes",
-                condition=models.Q(from_tier__isnull=True)
-                | ~models.Q(from_tier=models.F("to_tier")),
+                condition=~models.Q(from_tier=models.F("to_tier")),
             ),
         ]
         indexes = [

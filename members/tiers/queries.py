@@ -1,31 +1,130 @@
-"""Reading tiers: the scheme in force, where a member stands, sizes and history."""
+"""Reading tiers: the scheme in force, where a member stands, sizes, moves and history."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
-from members.tiers.models import Tier, TierChange, TierScheme
+from django.db import connection
+
+from members.tiers._holding import Holding, Measured, measure, published, read_holding
+from members.tiers.errors import SchemeNotFoundError
+from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
+from members.tiers.rules import is_periodic, match_tier, window_on
 from members.tiers.values import Standing, TierSize
+
+_SIZES = """
+SELECT stored.tier_id, count(*)
+FROM members_member AS member
+LEFT JOIN members_membertier AS stored ON stored.member_id = member.id
+WHERE member.status = 'active'
+GROUP BY 1
+"""
 
 
 def get_scheme(*, on: date) -> TierScheme | None:
     """Return the scheme in force on a day; None before the first one."""
-    raise NotImplementedError
+    return (
+        TierScheme.objects.exclude(status=TierScheme.Status.DRAFT)
+        .filter(starts_on__lte=on)
+        .order_by("-version")
+        .first()
+    )
+
+
+def get_scheme_version(*, version: int) -> TierScheme:
+    """Return a scheme, draft or published.
+
+    :raises SchemeNotFoundError: if there is no such version.
+    """
+    scheme = TierScheme.objects.filter(version=version).first()
+    if scheme is None:
+        raise SchemeNotFoundError(version=version)
+    return scheme
+
+
+def list_schemes() -> list[TierScheme]:
+    """Return all schemes, newest version first."""
+    return list(TierScheme.objects.order_by("-version"))
 
 
 def list_tiers(*, on: date) -> list[Tier]:
-    """Return the tiers of the scheme in force on a day, lowest first."""
-    raise NotImplementedError
+    """Return the tiers of the scheme in force on a day, lowest first; none before the first."""
+    scheme = get_scheme(on=on)
+    return [] if scheme is None else list(published(scheme.pk)[1])
+
+
+def list_scheme_tiers(*, scheme: TierScheme) -> list[Tier]:
+    """Return the tiers of any scheme, lowest first."""
+    return list(Tier.objects.filter(scheme=scheme).order_by("rank"))
 
 
 def get_standing(*, member_id: int, at: datetime) -> Standing | None:
-    """Return where a member stands; None while the brand has no scheme in force."""
-    raise NotImplementedError
+    """Return where a member stands; None while the brand has no scheme in force.
+
+    :raises MemberNotFoundError: if there is no such member.
+    """
+    holding = read_holding(member_id=member_id, at=at)
+    if holding.scheme is None:
+        return None
+    return standing_of(holding, measure(holding))
+
+
+def standing_of(holding: Holding, measured: Measured) -> Standing:
+    """Make the standing from what was read; the holding has a scheme. See `Standing`."""
+    scheme, tier = holding.scheme, holding.tier
+    if scheme is None or tier is None:
+        raise ValueError("no scheme is in force")
+    higher = [other for other in holding.tiers if other.rank > tier.rank]
+    next_tier = higher[0] if higher else None
+    span = window_on(scheme, on=holding.on, enrolled_on=holding.enrolled_on)
+    can_fall = tier.rank > 1 and scheme.downgrade_policy != TierScheme.DowngradePolicy.NEVER
+    to_keep = max(tier.keep_threshold - measured.keep_metric, 0) if can_fall else 0
+    valid_until = holding.grace_until if to_keep else None
+    if valid_until is None and can_fall and is_periodic(scheme.window):
+        valid_until = holding.valid_until
+    return Standing(
+        tier=tier,
+        next_tier=next_tier,
+        metric=scheme.metric,
+        metric_value=measured.metric,
+        missing=max(next_tier.entry_threshold - measured.metric, 0) if next_tier else 0,
+        keep_threshold=tier.keep_threshold,
+        missing_to_keep=to_keep,
+        window_from=span.from_on,
+        window_to=span.to_on,
+        valid_until=valid_until,
+        since=holding.since,
+    )
+
+
+def get_tiers_of(*, member_ids: list[int], on: date) -> Mapping[int, Tier]:
+    """Return the tier that each of these members holds; empty while there is no scheme."""
+    tiers = list_tiers(on=on)
+    if not tiers:
+        return {}
+    stored = MemberTier.objects.filter(pk__in=member_ids).select_related("tier")
+    held = {row.pk: match_tier(tiers, row.tier) for row in stored}
+    return {member_id: held.get(member_id, tiers[0]) for member_id in member_ids}
 
 
 def tier_sizes(*, on: date) -> list[TierSize]:
     """Return how many active members hold each tier of the scheme in force, lowest first."""
-    raise NotImplementedError
+    tiers = list_tiers(on=on)
+    if not tiers:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_SIZES)
+        counted = dict(cursor.fetchall())
+    known = Tier.objects.in_bulk([key for key in counted if key is not None])
+    sizes = dict.fromkeys((tier.pk for tier in tiers), 0)
+    for key, members in counted.items():
+        sizes[match_tier(tiers, known.get(key)).pk] += members
+    return [TierSize(tier, sizes[tier.pk]) for tier in tiers]
 
 
 def list_changes(*, member_id: int, limit: int = 50) -> list[TierChange]:
     """Return a member's tier changes with both tiers, newest first."""
-    raise NotImplementedError
+    return list(
+        TierChange.objects.filter(member_id=member_id)
+        .select_related("from_tier", "to_tier")
+        .order_by("-id")[:limit]
+    )

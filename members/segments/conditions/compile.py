@@ -1,7 +1,7 @@
 """Many members: a condition as one parameterised query. Pure but for the brand's time zone."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from core.clock import local_date
 from members.segments.conditions.fields import FIELDS, Catalogue, FieldType
@@ -100,17 +100,17 @@ class _Compiler:
                 sign = ">" if value else "="
                 return f"(COALESCE(cardinality({fact}), 0) {sign} 0)"
             return f"({fact} IS {'NOT ' if value else ''}NULL)"
-        cast = "text" if test.field.type in {FieldType.TEXT, FieldType.TEXTS} else "bigint"
+        kind = "text" if test.field.type in {FieldType.TEXT, FieldType.TEXTS} else "bigint"
         match op:
             case "!=":
-                return f"({fact} IS DISTINCT FROM {self._add(value)}::{cast})"
+                return f"({fact} IS DISTINCT FROM {self._add(value)}::{kind})"
             case "between":
-                low, high = value  # type: ignore[misc]
-                return f"({fact} BETWEEN {self._add(low)}::{cast} AND {self._add(high)}::{cast})"
+                low, high = cast("tuple[int, int]", value)
+                return f"({fact} BETWEEN {self._add(low)}::{kind} AND {self._add(high)}::{kind})"
             case "in":
-                return f"({fact} = ANY({self._add(value)}::{cast}[]))"
+                return f"({fact} = ANY({self._add(value)}::{kind}[]))"
             case "not_in":
-                return f"(({fact} = ANY({self._add(value)}::{cast}[])) IS NOT TRUE)"
+                return f"(({fact} = ANY({self._add(value)}::{kind}[])) IS NOT TRUE)"
             case "contains":
                 return f"({self._add(value)}::text = ANY({fact}))"
             case "contains_any":
@@ -118,7 +118,7 @@ class _Compiler:
             case "contains_all":
                 return f"({fact} @> {self._add(value)}::text[])"
             case _:
-                return f"({fact} {_SQL_OPS[op]} {self._add(value)}::{cast})"
+                return f"({fact} {_SQL_OPS[op]} {self._add(value)}::{kind})"
 
     def _add(self, value: Value) -> str:
         name = f"{self.prefix}v{len(self.params)}"

@@ -61,7 +61,7 @@ def _comparison(test: Comparison, currency: str) -> str:
         "contains_any": _("%(field)s include one of %(value)s"),
         "contains_all": _("%(field)s include all of %(value)s"),
     }
-    items = list(value) if isinstance(value, tuple) else [value]
+    items: list[int | str] = list(value) if isinstance(value, tuple) else [value]
     texts = [_value(found, item, currency) for item in items]
     separator = pgettext("between the items of a list", ", ")
     return words[op] % {

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from django.utils.functional import Promise
 
-_NAME = re.compile(r"^[a-z][a-z0-9_]{1,49}$")
+_NAME = re.compile(r"^[a-z][a-z0-9_]{0,49}$")
 
 
 class FieldType(StrEnum):

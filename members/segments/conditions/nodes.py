@@ -93,6 +93,8 @@ def comparisons(condition: Condition) -> Iterator[Comparison]:
 def to_tree(condition: Condition) -> dict[str, Any]:
     """Return the JSON tree of a condition; `parse` of it gives the condition back."""
     match condition:
+        case All(()):
+            return {}
         case All(parts):
             return {"all": [to_tree(part) for part in parts]}
         case AnyOf(parts):

@@ -1,0 +1,257 @@
+"""The nightly evaluation of a range of members as one statement: `rules.decide` in SQL.
+
+Arrays hold what belongs to each tier, at the place of its rank. The statement writes the rows
+that change, appends the evidence, and gives back what has to be told.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from members.tiers._metrics import metric_sql, wallet_of
+from members.tiers.models import Tier, TierScheme
+from members.tiers.rules import is_periodic, keep_window, match_tier, window_on
+
+_STATE = """
+WITH state AS (
+    SELECT member.id AS member_id, stored.tier_id AS old_tier_id,
+        COALESCE(known.rank, 1) AS rank, COALESCE(known.is_other, FALSE) AS is_other,
+        stored.valid_until, stored.grace_until, stored.since,
+        (member.enrolled_at AT TIME ZONE %(zone)s)::date AS enrolled_on
+    FROM members_member AS member
+    LEFT JOIN members_membertier AS stored ON stored.member_id = member.id
+    LEFT JOIN unnest(%(known_ids)s::bigint[], %(known_ranks)s::int[], %(known_other)s::bool[])
+        AS known (tier_id, rank, is_other) ON known.tier_id = stored.tier_id
+    WHERE member.id >= %(low)s AND member.id < %(high)s AND member.status <> 'erased'
+), dated AS (
+    SELECT state.*, {dates}
+    FROM state {periods}
+), measured AS (
+    SELECT dated.*, sums.metric, {keep_metric} AS keep_metric,
+        GREATEST(width_bucket(sums.metric, %(entries)s::bigint[]), 1) AS target,
+        (%(keeps)s::bigint[])[rank] AS keep,
+        (%(graces)s::int[])[rank] AS grace_days
+    FROM dated CROSS JOIN LATERAL ({metric}) AS sums
+), {decided}, outcome AS (
+    SELECT decided.*,
+        (%(tier_ids)s::bigint[])[new_rank] AS new_tier_id,
+        COALESCE(old_tier_id, (%(tier_ids)s::bigint[])[1]) AS from_tier_id,
+        new_rank <> rank OR is_other AS is_change
+    FROM decided
+), updated AS (
+    UPDATE members_membertier AS stored SET
+        tier_id = outcome.new_tier_id,
+        since = CASE WHEN is_change THEN %(at)s ELSE stored.since END,
+        evaluated_on = %(on)s, metric_value = outcome.metric,
+        valid_until = new_valid_until, grace_until = new_grace_until
+    FROM outcome
+    WHERE stored.member_id = outcome.member_id AND outcome.old_tier_id IS NOT NULL
+        AND (stored.tier_id, stored.valid_until, stored.grace_until)
+            IS DISTINCT FROM (new_tier_id, new_valid_until, new_grace_until)
+    RETURNING stored.member_id
+), added AS (
+    INSERT INTO members_membertier (member_id, tier_id, since, evaluated_on, metric_value,
+        valid_until, grace_until)
+    SELECT member_id, new_tier_id, %(at)s, %(on)s, metric, new_valid_until, new_grace_until
+    FROM outcome WHERE old_tier_id IS NULL AND new_rank > 1
+    ON CONFLICT (member_id) DO NOTHING
+    RETURNING member_id
+), written AS (
+    SELECT member_id FROM updated UNION ALL SELECT member_id FROM added
+), evidence AS (
+    INSERT INTO members_tierchange (member_id, from_tier_id, to_tier_id, at, cause, metric_value,
+        threshold, window_from, window_to, journal_seq, scheme_version)
+    SELECT member_id, from_tier_id, new_tier_id, %(at)s,
+        CASE WHEN is_other THEN 'scheme' ELSE 'nightly' END,
+        {evidence_metric},
+        CASE WHEN new_rank < rank THEN keep ELSE (%(entries)s::bigint[])[new_rank] END,
+        {evidence_from}, %(to_on)s,
+        (SELECT seq FROM members_account
+            WHERE owner_id = member_id AND wallet_id = %(wallet)s::smallint),
+        %(version)s
+    FROM outcome JOIN written USING (member_id)
+    WHERE is_change
+    ORDER BY member_id
+)
+SELECT member_id, from_tier_id, new_tier_id, new_rank - rank, {evidence_metric}, keep,
+    keep_metric, new_grace_until, is_notice, is_change
+FROM outcome JOIN written USING (member_id)
+WHERE is_change OR is_notice
+ORDER BY member_id
+"""
+
+_ROLLING = """
+stepped AS (
+    SELECT measured.*, target > rank AS is_up,
+        rank = 1 OR %(never)s OR keep_metric >= keep AS is_safe,
+        grace_until IS NULL OR (grace_until <= %(on)s AND metric >= keep) AS is_new
+    FROM measured
+), timed AS (
+    SELECT stepped.*,
+        CASE WHEN is_new THEN %(on)s::date + GREATEST(%(notice_days)s, grace_days)
+            ELSE grace_until END AS lost_on
+    FROM stepped
+), fallen AS (
+    SELECT timed.*, NOT is_up AND NOT is_safe AND lost_on <= %(on)s AND metric < keep AS is_down
+    FROM timed
+), decided AS (
+    SELECT fallen.*,
+        CASE WHEN is_up THEN target WHEN is_down THEN {lower} ELSE rank END AS new_rank,
+        NULL::date AS new_valid_until,
+        CASE WHEN is_up OR is_safe OR is_down THEN NULL ELSE lost_on END AS new_grace_until,
+        NOT is_up AND NOT is_safe AND NOT is_down AND is_new AS is_notice
+    FROM fallen
+)"""
+
+_YEARLY = """
+stepped AS (
+    SELECT measured.*, target > rank AS is_up, rank = 1 OR %(never)s AS is_fixed,
+        keep_metric >= keep AS is_kept,
+        valid_or_next + grace_days AS lost_on
+    FROM measured
+), timed AS (
+    SELECT stepped.*,
+        grace_until IS NULL
+            AND %(on)s >= GREATEST(lost_on - %(notice_days)s::int, keep_from) AS is_new
+    FROM stepped
+), graced AS (
+    SELECT timed.*,
+        CASE WHEN is_new THEN GREATEST(lost_on, %(on)s::date + %(notice_days)s::int)
+            ELSE grace_until END AS ends_on
+    FROM timed
+), fallen AS (
+    SELECT graced.*,
+        NOT is_up AND NOT is_fixed AND NOT is_kept AND COALESCE(ends_on <= %(on)s, FALSE)
+            AS is_down
+    FROM graced
+), lowered AS (
+    SELECT fallen.*,
+        CASE WHEN is_up THEN target WHEN is_down THEN {lower} ELSE rank END AS new_rank
+    FROM fallen
+), decided AS (
+    SELECT lowered.*,
+        CASE WHEN is_up THEN next_end
+            WHEN is_fixed THEN NULL
+            WHEN is_kept THEN CASE WHEN %(on)s >= valid_or_next THEN this_end ELSE valid_or_next END
+            WHEN is_down THEN CASE WHEN new_rank > 1 THEN this_end END
+            ELSE valid_or_next END AS new_valid_until,
+        CASE WHEN is_up OR is_fixed OR is_kept OR is_down THEN NULL ELSE ends_on END
+            AS new_grace_until,
+        NOT is_up AND NOT is_fixed AND NOT is_kept AND NOT is_down AND is_new AS is_notice
+    FROM lowered
+)"""
+
+
+def evaluation_statement(
+    *,
+    scheme: TierScheme,
+    tiers: Sequence[Tier],
+    other_tiers: Sequence[Tier],
+    on: date,
+    at: datetime,
+    zone: str,
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement that evaluates members with keys in [low, high), and its parameters.
+
+    `tiers` are those of the scheme in order of rank, `other_tiers` those of all other schemes.
+    The caller adds `low` and `high`. One row for each member to be told of something: member,
+    tier before, tier now, steps, metric, keep threshold, keep metric, day of loss, is it a
+    notice, is it a change.
+    """
+    periodic = is_periodic(scheme.window)
+    span = window_on(scheme, on=on, enrolled_on=on)
+    params: dict[str, Any] = {
+        "zone": zone,
+        "on": on,
+        "at": at,
+        "to_on": on + timedelta(days=1),
+        "from_on": None if periodic else span.from_on,
+        "tier_ids": [tier.pk for tier in tiers],
+        "entries": [tier.entry_threshold for tier in tiers],
+        "keeps": [tier.keep_threshold for tier in tiers],
+        "graces": [tier.grace_days for tier in tiers],
+        "keep_froms": [
+            None
+            if periodic
+            else keep_window(scheme, tier=tier, valid_until=None, on=on, enrolled_on=on).from_on
+            for tier in tiers
+        ],
+        "never": scheme.downgrade_policy == TierScheme.DowngradePolicy.NEVER,
+        "notice_days": scheme.notice_days,
+        "wallet": wallet_of(scheme.metric),
+        "version": scheme.version,
+        **_known(tiers, other_tiers),
+    }
+    lower = "rank - 1"
+    if scheme.downgrade_policy == TierScheme.DowngradePolicy.RECOMPUTE:
+        judged = "keep_metric" if periodic else "metric"
+        reached = f"GREATEST(width_bucket({judged}, %(entries)s::bigint[]), 1)"
+        lower = f"LEAST({reached}, rank - 1)"
+    text = _STATE.format(
+        dates=_YEAR_DATES if periodic else _ROLLING_DATES,
+        periods=_periods(scheme.window) if periodic else "",
+        keep_metric="sums.keep_metric",
+        metric=metric_sql(
+            scheme.metric,
+            member="dated.member_id",
+            metric_from="dated.metric_from",
+            keep_from="dated.keep_from",
+            to_on="%(to_on)s::date",
+        ),
+        decided=(_YEARLY if periodic else _ROLLING).format(lower=lower).strip(),
+        evidence_metric=(
+            "CASE WHEN new_rank < rank THEN keep_metric ELSE metric END" if periodic else "metric"
+        ),
+        evidence_from=(
+            "CASE WHEN new_rank < rank THEN keep_from ELSE metric_from END"
+            if periodic
+            else "metric_from"
+        ),
+    )
+    return text, params
+
+
+_ROLLING_DATES = "%(from_on)s::date AS metric_from, (%(keep_froms)s::date[])[rank] AS keep_from"
+_YEAR_DATES = (
+    "this.start AS metric_from, kept.start AS keep_from, ends.this_end, ends.next_end, "
+    "ends.valid_or_next"
+)
+
+
+def _periods(window: str) -> str:
+    """Return the joins that give the years around the day, as `rules.period_start` and `_end`."""
+    start_on = _period_start(window, "%(on)s::date")
+    start_kept = _period_start(window, "(ends.valid_or_next - 1)")
+    if window == TierScheme.Window.CALENDAR_YEAR:
+        this_end = "(this.start + interval '1 year')::date"
+        next_end = "(this.start + interval '2 years')::date"
+    else:
+        years = "(EXTRACT(year FROM this.start) - EXTRACT(year FROM state.enrolled_on))::int"
+        this_end = f"(state.enrolled_on + make_interval(years => {years} + 1))::date"
+        next_end = f"(state.enrolled_on + make_interval(years => {years} + 2))::date"
+    return (
+        f"CROSS JOIN LATERAL (SELECT {start_on} AS start) AS this "
+        f"CROSS JOIN LATERAL (SELECT {this_end} AS this_end, {next_end} AS next_end, "
+        f"COALESCE(state.valid_until, {next_end}) AS valid_or_next) AS ends "
+        f"CROSS JOIN LATERAL (SELECT {start_kept} AS start) AS kept"
+    )
+
+
+def _period_start(window: str, day: str) -> str:
+    if window == TierScheme.Window.CALENDAR_YEAR:
+        return f"date_trunc('year', {day})::date"
+    years = f"(EXTRACT(year FROM {day}) - EXTRACT(year FROM state.enrolled_on))::int"
+    this = f"(state.enrolled_on + make_interval(years => {years}))::date"
+    last = f"(state.enrolled_on + make_interval(years => {years} - 1))::date"
+    return f"CASE WHEN {this} <= {day} THEN {this} ELSE {last} END"
+
+
+def _known(tiers: Sequence[Tier], other_tiers: Sequence[Tier]) -> dict[str, list[Any]]:
+    """Return what each stored tier means under this scheme: its rank, and if it is another."""
+    ids, ranks, other = [], [], []
+    for tier in (*tiers, *other_tiers):
+        now = match_tier(tiers, tier)
+        ids.append(tier.pk)
+        ranks.append(now.rank)
+        other.append(now.code != tier.code)
+    return {"known_ids": ids, "known_ranks": ranks, "known_other": other}

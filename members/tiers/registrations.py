@@ -1,0 +1,42 @@
+"""What this room offers to others: the condition field `tier` and the nightly job."""
+
+from django.utils.translation import gettext_lazy as _
+
+from members.segments.conditions import (
+    Field,
+    FieldType,
+    Source,
+    register_field,
+    register_source,
+)
+from members.tiers.jobs import run_evaluate
+from members.tiers.operations import EVALUATE
+from tenants.jobs.registry import daily, register_job
+
+# Who has no row holds the first tier of the scheme in force; a tier of an earlier scheme counts
+# by its code until the night has placed its holder.
+register_source(
+    Source(
+        name="tier",
+        sql=(
+            "LEFT JOIN members_membertier AS held ON held.member_id = member.id "
+            "LEFT JOIN members_tier AS held_tier ON held_tier.id = held.tier_id"
+        ),
+    )
+)
+register_field(
+    Field(
+        name="tier",
+        type=FieldType.TEXT,
+        label=_("Tier"),
+        sql=(
+            "COALESCE(held_tier.code, (SELECT first.code FROM members_tier AS first "
+            "JOIN members_tierscheme AS scheme ON scheme.id = first.scheme_id "
+            "WHERE first.rank = 1 AND scheme.status <> 'draft' "
+            "AND scheme.starts_on <= %(day)s::date ORDER BY scheme.version DESC LIMIT 1))"
+        ),
+        source="tier",
+        moves=True,
+    )
+)
+register_job(EVALUATE, title=_("Tiers"), handler=run_evaluate, schedule=daily(hour=2, minute=30))
