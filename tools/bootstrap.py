@@ -56,10 +56,10 @@ def make_venv():
         return succeeds(python, "-c", f"import {module}", quiet=True)
 
     shutil.rmtree(VENV, ignore_errors=True)
-    if has("venv") and has("ensurepip"):
+    if has("venv") and has("ensurepip.__main__"):
         if succeeds(python, "-m", "venv", VENV):
             return own_pip
-    elif has("venv") and has("pip"):
+    elif has("venv") and has("pip.__main__"):
         # Debian packs ensurepip apart; a pip outside can install into the environment.
         if succeeds(python, "-m", "venv", "--without-pip", VENV):
             return [python, "-m", "pip", "--python", VENV_PYTHON]

@@ -90,7 +90,7 @@ def format_percent(
 ) -> str:
     """Format a ratio: 0.674 is `67.4%`; with sign `+8.2%`."""
     pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
-    rounded = round(Decimal(str(ratio)), digits + 2)
+    rounded = round(Decimal(str(ratio)), digits + 2) + 0  # no negative zero
     text = babel_percent(rounded, format=pattern, locale=number_locale(language))
     return _signed(text, negative=rounded < 0, sign=sign, zero=rounded == 0)
 
