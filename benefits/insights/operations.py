@@ -32,11 +32,9 @@ def compute_month(*, day: date, at: datetime) -> None:
     brand = current_brand()
     month = month_of(day, brand.timezone)
     books = {
-        account: amount
-        for wallet, account, amount in points.double_entry(
-            since=month.starts_at, until=month.ends_at
-        )
-        if wallet == "points"
+        line.account: line.points
+        for line in points.double_entry(since=month.starts_at, until=month.ends_at)
+        if line.wallet == "points"
     }
     outstanding = _outstanding_points(month, books)
     cost_micro = Wallet.objects.get(code="points").cost_per_point_micro
@@ -69,7 +67,11 @@ def _outstanding_points(month: Month, books: dict[str, int]) -> int:
         start = before.liability_points
     else:
         earlier = points.double_entry(until=month.starts_at)
-        start = sum(n for w, a, n in earlier if w == "points" and a in {"members", "held"})
+        start = sum(
+            line.points
+            for line in earlier
+            if line.wallet == "points" and line.account in {"members", "held"}
+        )
     return start + books.get("members", 0) + books.get("held", 0)
 
 

@@ -79,7 +79,7 @@ def overview(*, at: datetime) -> Overview:
         issued=[row.points_issued if row else 0 for row in rows],
         spent=[row.points_spent if row else 0 for row in rows],
         tier_sizes=tiers.tier_sizes(on=today),
-        tier_moves=tier_moves(since=since),
+        tier_moves=tier_moves(since=since, on=today),
         cohorts=cohorts(last=months[-1]),
         alerts=list_alerts(state=Alert.State.OPEN, limit=6),
         todos=collect(at),
