@@ -69,7 +69,9 @@ CREATE FUNCTION points_spend(
 DECLARE
     v_held bigint := CASE WHEN p_kind = 6 THEN p_amount ELSE 0 END;
     v_first record;
-    v_take record;
+    v_lots bigint[];
+    v_left bigint := p_amount;
+    v_pending bigint := 0;
     v_guarded boolean;
 BEGIN
     UPDATE members_account
@@ -119,14 +121,15 @@ BEGIN
     END IF;
 
     IF v_guarded THEN
-        SELECT * INTO v_take FROM points_take(o_account, p_amount, p_at, p_today, false);
+        SELECT * INTO v_lots, v_left, v_pending
+        FROM points_take(o_account, p_amount, p_at, p_today, false);
     END IF;
-    IF NOT v_guarded OR v_take.o_left > 0 THEN
+    IF v_left > 0 THEN
         IF v_guarded THEN
-            PERFORM points_change_lots(o_account, v_take.o_lots, -1);
+            PERFORM points_change_lots(o_account, v_lots, -1);
             UPDATE members_account
             SET balance = balance + p_amount, held = held - v_held, seq = seq - 1,
-                pending = pending - v_take.o_pending
+                pending = pending - v_pending
             WHERE id = o_account;
         END IF;
         o_outcome := 'insufficient';
@@ -138,13 +141,13 @@ BEGIN
         WHERE a.id = o_account GROUP BY a.balance;
         RETURN;
     END IF;
-    IF v_take.o_pending > 0 THEN
-        UPDATE members_account SET pending = pending - v_take.o_pending WHERE id = o_account;
+    IF v_pending > 0 THEN
+        UPDATE members_account SET pending = pending - v_pending WHERE id = o_account;
     END IF;
 
     INSERT INTO members_entry (account_id, seq, kind, delta, balance_after, key, lots, source_type,
                                source_id, cause, at)
-    VALUES (o_account, o_seq, p_kind, -p_amount, o_balance, p_key, v_take.o_lots, p_source_type,
+    VALUES (o_account, o_seq, p_kind, -p_amount, o_balance, p_key, v_lots, p_source_type,
             p_source_id, p_cause, p_at);
     IF p_kind = 6 THEN
         INSERT INTO members_hold (account_id, seq, amount, until, state)
