@@ -118,7 +118,11 @@ def import_purchases(
         if lines is not None:
             if derived:
                 raise BadFileError("lines_need_ids", columns=["external_id"])
-            _stage_lines(lines, options, told, progress, at)
+            try:
+                _stage_lines(lines, options, told, progress, at)
+            except BadFileError as error:
+                error.file = "lines"
+                raise
         staging.analyse()
         enrolled = _members(options, told, by, at)
         progress("writing", 1, 4)
@@ -150,13 +154,14 @@ def import_purchases(
             derived_ids=derived,
             unused_columns=header.unused,
         )
-        record(
-            by=by,
-            at=at,
-            action="purchases.imported",
-            target_type="import",
-            changes={"added": [0, added], "enrolled": [0, enrolled]},
-        )
+        if added or enrolled:
+            record(
+                by=by,
+                at=at,
+                action="purchases.imported",
+                target_type="import",
+                changes={"added": [0, added], "enrolled": [0, enrolled]},
+            )
         progress("writing", 4, 4)
     return result
 

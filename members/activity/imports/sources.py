@@ -26,9 +26,13 @@ ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "gb18030")
 
 
 class BadFileError(Exception):
-    """The file as a whole can not be read; `code` and `data` say why."""
+    """The file as a whole can not be read; `code` and `data` say why.
+
+    `file` says which one, where there are two: `purchases` or `lines`.
+    """
 
     def __init__(self, code: str, **data: object) -> None:
+        self.file = "purchases"
         self.code = code
         self.data = data
         super().__init__(f"{code} {data}")

@@ -15,7 +15,9 @@ from members.activity.imports.rows import LineRow, Problem, PurchaseRow
 
 _PER_WRITE = 2_000
 
-_TABLES = """
+# Dropped first for the sake of two imports in one transaction.
+_TABLES = f"""
+DROP TABLE IF EXISTS import_purchase, import_line, import_resolved, import_missing, {ADDED};
 CREATE TEMPORARY TABLE import_purchase (
     line bigint NOT NULL, external_id text NOT NULL, member text NOT NULL,
     occurred_at timestamptz NOT NULL, local_date date NOT NULL, amount_minor bigint NOT NULL,
