@@ -24,6 +24,7 @@ from tenants.brands.models import Brand
 from tenants.brands.operations import create_brand
 from tenants.brands.queries import get_brand
 from tenants.brands.resolution import forget_hosts
+from tenants.jobs import publishing
 from tests.database import BRAND, OTHER_BRAND, close_pool, copy_database, drop_database
 
 _numbers = itertools.count(1)
@@ -55,6 +56,17 @@ def _no_memory_between_tests() -> None:
     settings.CACHES["default"]["KEY_PREFIX"] = prefix
     caches["default"].key_prefix = prefix
     forget_hosts()
+
+
+@pytest.fixture(autouse=True)
+def published(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Catch what would go to the broker: one dict per message, with task, schema, parameters."""
+    messages: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        publishing, "_send", lambda task, **facts: messages.append({"task": task} | facts)
+    )
+    monkeypatch.setattr(publishing, "_silent_until", 0.0)
+    return messages
 
 
 @pytest.fixture

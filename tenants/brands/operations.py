@@ -45,7 +45,8 @@ def create_brand(
 ) -> Brand:
     """Set up a brand: row, domain, schema from the template, identity row; all or nothing.
 
-    It is served at `<slug>.<platform host>` at once. Never call it inside a transaction.
+    It is served at `<slug>.<platform host>` at once. In a transaction, call `ensure_template`
+    before: making a template commits.
 
     :raises InvalidBrandError: for a slug, name, language, time zone, currency or colour that
         can not be.

@@ -24,3 +24,9 @@ def list_brands(*, active_only: bool = True) -> list[Brand]:
         if active_only:
             brands = brands.filter(status=Brand.Status.ACTIVE)
         return list(brands)
+
+
+def is_slug_free(*, slug: str) -> bool:
+    """Tell whether no brand has this slug; one may still be quicker."""
+    with platform_context():
+        return not Brand.objects.filter(slug=slug).exists()

@@ -140,13 +140,13 @@ def request_cancel(*, job: Job, by: Actor) -> None:
     job.refresh_from_db()
 
 
-def retry_job(*, job: Job, by: Actor, at: datetime) -> None:
-    """Start a failed or cancelled job afresh.
+def retry_job(*, job_id: int, by: Actor, at: datetime) -> None:
+    """Start a failed or cancelled job of any brand afresh; for operators.
 
-    :raises JobFinishedError: if it is done, or has not ended.
+    :raises JobFinishedError: if it is done, has not ended, or does not exist.
     """
     changed = Job.objects.filter(
-        pk=job.pk, state__in=[Job.State.FAILED, Job.State.CANCELLED]
+        pk=job_id, state__in=[Job.State.FAILED, Job.State.CANCELLED]
     ).update(
         state=Job.State.OPEN,
         due_at=at,
@@ -157,8 +157,7 @@ def retry_job(*, job: Job, by: Actor, at: datetime) -> None:
     )
     if not changed:
         raise JobFinishedError
-    logger.info("job_retried", job=job.pk, by=by.key)
-    job.refresh_from_db()
+    logger.info("job_retried", job=job_id, by=by.key)
 
 
 def tick(*, at: datetime) -> int:
