@@ -141,7 +141,7 @@ class StageChange(models.Model):
     to_stage = models.CharField(max_length=8, choices=Benefit.Stage.choices)
     reason = models.TextField(blank=True)
     evidence = models.JSONField(default=dict, help_text=_("What the decision was based on."))
-    actor = models.CharField(max_length=40)
+    actor = models.CharField(max_length=60)
     at = models.DateTimeField()
 
     def __str__(self) -> str:

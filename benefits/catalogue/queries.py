@@ -22,6 +22,7 @@ from benefits.catalogue.models import (
 from benefits.catalogue.texts import localized
 
 __all__ = [
+    "benefit_names",
     "count_free_codes",
     "get_benefit",
     "get_package",
@@ -55,6 +56,12 @@ def list_benefits(
     if kind is not None:
         benefits = benefits.filter(kind=kind)
     return list(benefits)
+
+
+def benefit_names(*, language: str) -> dict[int, str]:
+    """Return the names of all benefits in a language, by key."""
+    rows = Benefit.objects.values_list("pk", "name")
+    return {key: localized(name, language) for key, name in rows}
 
 
 def unit_cost(*, benefit: Benefit | int, on: date) -> int:

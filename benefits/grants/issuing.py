@@ -21,7 +21,7 @@ from core import clock
 from members.segments import conditions
 from tenants.audit.operations import verify_identity
 from tenants.brands.context import current_brand
-from tenants.events.operations import emit
+from tenants.events.operations import emit_many
 
 # How many grants one `grant.issued` event names.
 _EVENT_SIZE = 500
@@ -229,20 +229,26 @@ def _tell(
     at: datetime,
 ) -> None:
     codes = {item.benefit.pk: item.benefit.code for item in items}
-    for batch in batches:
-        emit(
-            type="grant.issued",
-            subject=f"rule:{rule.pk}" if member_id is None else f"member:{member_id}",
-            data={
-                "rule": rule.code,
-                "benefit": codes[batch.benefit_id],
-                "period": period.key,
-                "grants": [
-                    {"id": grant, "member_id": member} for grant, member in json.loads(batch.grants)
-                ],
-            },
-            at=at,
-        )
+    subject = f"rule:{rule.pk}" if member_id is None else f"member:{member_id}"
+    emit_many(
+        type="grant.issued",
+        events=(
+            (
+                subject,
+                {
+                    "rule": rule.code,
+                    "benefit": codes[batch.benefit_id],
+                    "period": period.key,
+                    "grants": [
+                        {"id": grant, "member_id": member}
+                        for grant, member in json.loads(batch.grants)
+                    ],
+                },
+            )
+            for batch in batches
+        ),
+        at=at,
+    )
 
 
 def _is_capped(rule: GrantRule) -> bool:

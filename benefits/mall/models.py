@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Cast, Concat, Greatest, Length, LPad
 from django.utils.translation import gettext_lazy as _
 
 from benefits.catalogue.models import CODE, Benefit, CodePool
@@ -135,7 +136,7 @@ class StockRow(models.Model):
 class MallOrder(models.Model):
     """An order of a member: points held when placed, captured when confirmed.
 
-    `key` is the caller's and unique for ever. `hold_key` names the hold, `debit_key` the capture
+    `key` is the caller's and unique for ever, `number` is made by the database. `hold_key` names the hold, `debit_key` the capture
     and `refund_key` the return in the ledger, so an order has one debit at most (I7).
     """
 
@@ -148,7 +149,18 @@ class MallOrder(models.Model):
         REFUNDED = "refunded", _("Refunded")
 
     key = models.UUIDField(unique=True)
-    number = models.CharField(max_length=16, unique=True)
+    number = models.GeneratedField(
+        expression=Concat(
+            models.Value("O"),
+            LPad(
+                Cast("id", models.CharField(max_length=19)),
+                Greatest(8, Length(Cast("id", models.CharField(max_length=19)))),
+                models.Value("0"),
+            ),
+        ),
+        output_field=models.CharField(max_length=20),
+        db_persist=True,
+    )
     member = models.ForeignKey(
         Member, on_delete=models.PROTECT, related_name="mall_orders", db_index=False
     )
@@ -156,6 +168,9 @@ class MallOrder(models.Model):
     quantity = models.PositiveIntegerField()
     points = models.PositiveBigIntegerField(help_text=_("Of the whole order."))
     cash_minor = models.BigIntegerField(default=0)
+    member_limit = models.PositiveIntegerField(
+        null=True, help_text=_("The item's limit per member when it was ordered.")
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PLACED)
     hold_key = models.UUIDField(unique=True)
     debit_key = models.UUIDField(unique=True, null=True)
@@ -165,6 +180,9 @@ class MallOrder(models.Model):
         Grant, on_delete=models.PROTECT, null=True, related_name="mall_order"
     )
     codes = models.JSONField(default=list)
+    restocked = models.BooleanField(
+        default=False, help_text=_("Refunded units came back to the stock.")
+    )
     tracking = models.CharField(max_length=120, blank=True)
     budget_line = models.ForeignKey(
         "benefits.BudgetLine", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
@@ -172,6 +190,7 @@ class MallOrder(models.Model):
     committed_minor = models.BigIntegerField(default=0)
     cost_minor = models.BigIntegerField(null=True)
     reason = models.CharField(max_length=200, blank=True)
+    placed_by = models.CharField(max_length=60)
     placed_at = models.DateTimeField()
     hold_until = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)
@@ -181,6 +200,7 @@ class MallOrder(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(name="mall_order_number_unique", fields=["number"]),
             models.CheckConstraint(name="mall_order_quantity", condition=Q(quantity__gte=1)),
             models.CheckConstraint(
                 name="mall_order_debit_when_confirmed",

@@ -130,7 +130,7 @@ class RuleVersion(models.Model):
     terms = models.JSONField()
     preview = models.JSONField()
     published_at = models.DateTimeField()
-    published_by = models.CharField(max_length=40)
+    published_by = models.CharField(max_length=60)
 
     class Meta:
         constraints = [

@@ -1,0 +1,162 @@
+"""Giving and taking back single rights: by staff, by an order, by a referral."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from benefits.catalogue.kinds import Right, get_kind
+from benefits.catalogue.models import Benefit, Package
+from benefits.catalogue.queries import unit_cost
+from benefits.catalogue.stages import LIVE
+from benefits.grants._audit import note
+from benefits.grants.errors import InvalidGrantError, KeyReusedError
+from benefits.grants.models import Grant
+from benefits.grants.terms import freeze
+from benefits.rules.errors import BenefitNotLiveError
+from benefits.rules.models import GrantRule
+from core import clock
+from core.actors import Actor
+from members.profiles.errors import BlockedMemberError
+from members.profiles.models import Member
+from tenants.brands.context import current_brand
+from tenants.events.operations import emit
+
+_MAX_QUANTITY = 100_000
+
+
+def grant(
+    *,
+    member: Member,
+    benefit: Benefit,
+    period_key: str,
+    by: Actor,
+    at: datetime,
+    quantity: int = 1,
+    rule: GrantRule | None = None,
+    package: Package | None = None,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    reason: Mapping[str, Any] | None = None,
+) -> Grant:
+    """Give a member units of a benefit, once per `period_key` (and rule, where one is behind it).
+
+    The same again returns the grant there is. `reason` says why, such as
+    `{"code": "granted_by_staff", "note": …}` or `{"code": "bought"}`. Without `ends_at` it does
+    not end.
+
+    :raises BlockedMemberError: if the member is blocked or erased.
+    :raises BenefitNotLiveError: if the benefit is an idea or retired.
+    :raises CostMissingError: if the benefit has no unit cost today.
+    :raises KeyReusedError: if the period key was used for another quantity.
+    """
+    starts_at = starts_at or at
+    if not 1 <= quantity <= _MAX_QUANTITY:
+        raise InvalidGrantError("The quantity is out of range.", pointer="/quantity")
+    if not period_key or len(period_key) > 60:
+        raise InvalidGrantError("A key of 1 to 60 characters is needed.", pointer="/period_key")
+    if ends_at is not None and ends_at <= starts_at:
+        raise InvalidGrantError("It must end after it starts.", pointer="/ends_at")
+    if not member.is_active:
+        raise BlockedMemberError
+    if benefit.stage not in LIVE:
+        raise BenefitNotLiveError(benefit=benefit.code, stage=benefit.stage)
+    unit_cost(benefit=benefit, on=clock.local_date(at, current_brand().timezone))
+    with transaction.atomic():
+        terms = freeze(benefits=[benefit], at=at)[benefit.pk]
+        row, made = Grant.objects.get_or_create(
+            member=member,
+            benefit=benefit,
+            rule=rule,
+            period_key=period_key,
+            defaults={
+                "rule_version": rule.version if rule is not None else None,
+                "package": package,
+                "terms": terms,
+                "quantity": quantity,
+                "issued_at": at,
+                "starts_at": starts_at,
+                "ends_at": ends_at,
+                "reason": dict(reason or {"code": "granted_by_staff"}),
+            },
+        )
+        if not made:
+            if row.quantity != quantity:
+                raise KeyReusedError(period_key=period_key)
+            return row
+        get_kind(benefit.kind).grant(
+            Right(
+                grant_id=row.pk,
+                member_id=member.pk,
+                quantity=quantity,
+                parameters=terms.content["parameters"],
+                at=at,
+            )
+        )
+        emit(
+            type="grant.issued",
+            subject=f"member:{member.pk}",
+            data={
+                "rule": rule.code if rule is not None else None,
+                "benefit": benefit.code,
+                "period": period_key,
+                "grants": [{"id": row.pk, "member_id": member.pk}],
+            },
+            at=at,
+        )
+        note(
+            "grant.issued",
+            target=("grant", row.pk),
+            by=by,
+            at=at,
+            changes={"benefit": [None, benefit.code], "quantity": [None, quantity]},
+        )
+    return row
+
+
+def grant_package(
+    *,
+    member: Member,
+    package: Package,
+    period_key: str,
+    by: Actor,
+    at: datetime,
+    quantity: int = 1,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    reason: Mapping[str, Any] | None = None,
+) -> list[Grant]:
+    """Give a member all benefits of a package, all or none; see `grant`."""
+    with transaction.atomic():
+        return [
+            grant(
+                member=member,
+                benefit=item.benefit,
+                period_key=period_key,
+                by=by,
+                at=at,
+                quantity=item.quantity * quantity,
+                package=package,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                reason=reason,
+            )
+            for item in package.items.select_related("benefit").order_by("benefit__code")
+        ]
+
+
+def revoke(*, grant: Grant, reason: str, by: Actor, at: datetime) -> Grant:
+    """Take back what is left of a right; what was used stays used. Once; again changes nothing."""
+    with transaction.atomic():
+        changed = Grant.objects.filter(pk=grant.pk, revoked_at__isnull=True).update(revoked_at=at)
+        grant.refresh_from_db(fields=["revoked_at", "used"])
+        if changed:
+            emit(
+                type="grant.revoked",
+                subject=f"member:{grant.member_id}",
+                data={"grant": grant.pk, "benefit_id": grant.benefit_id},
+                at=at,
+            )
+            note("grant.revoked", target=("grant", grant.pk), by=by, at=at, reason=reason)
+    return grant

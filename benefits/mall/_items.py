@@ -1,0 +1,221 @@
+"""Items of the mall and their stock."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+
+from benefits.catalogue.errors import InvalidBenefitError
+from benefits.catalogue.models import CODE
+from benefits.catalogue.texts import check_text
+from benefits.mall.errors import InvalidItemError, ItemCodeTakenError
+from benefits.mall.models import MallItem, StockRow
+from core.actors import Actor
+from core.money import MAX_MINOR
+from members.segments import conditions
+from tenants.audit.operations import record
+
+_Kind = MallItem.Kind
+_MAX_POINTS = 10**12
+_MAX_STOCK = 10**9
+_CHANGEABLE = frozenset(
+    {
+        "name",
+        "summary",
+        "icon",
+        "category",
+        "points",
+        "cash_minor",
+        "unit_cost_minor",
+        "per_member_limit",
+        "condition",
+        "benefit",
+        "benefit_validity_days",
+        "code_pool",
+        "budget_line",
+        "starts_at",
+        "ends_at",
+    }
+)
+_BOUNDS = {
+    "points": (1, _MAX_POINTS),
+    "cash_minor": (0, MAX_MINOR),
+    "unit_cost_minor": (0, MAX_MINOR),
+    "per_member_limit": (1, 10**6),
+    "benefit_validity_days": (1, 3_650),
+}
+
+
+def create_item(
+    *,
+    code: str,
+    kind: str,
+    name: Mapping[str, str],
+    points: int,
+    by: Actor,
+    at: datetime,
+    stock: int | None = None,
+    on_sale: bool = False,
+    **fields: Any,
+) -> MallItem:
+    """Put an item into the mall, as a draft unless it goes on sale at once.
+
+    `stock` empty: unlimited. `fields` are any of `summary, icon, category, cash_minor,
+    unit_cost_minor, per_member_limit, condition, benefit, benefit_validity_days, code_pool,
+    budget_line, starts_at, ends_at`.
+
+    :raises InvalidItemError: if a field is wrong; `pointer` names it.
+    :raises ConditionError: if the condition is none.
+    :raises ItemCodeTakenError: if another item has the code.
+    """
+    try:
+        CODE(code)
+    except ValidationError:
+        raise InvalidItemError(
+            "A code has small letters, digits, - and _, at most 40.", pointer="/code"
+        ) from None
+    if stock is not None and not 0 <= stock <= _MAX_STOCK:
+        raise InvalidItemError("The stock is out of range.", pointer="/stock")
+    cleaned = _clean(kind, {"name": name, "points": points, **fields})
+    with transaction.atomic():
+        if MallItem.objects.filter(code=code).exists():
+            raise ItemCodeTakenError(item=code)
+        item = MallItem.objects.create(
+            code=code,
+            kind=kind,
+            stock_total=stock,
+            status=MallItem.Status.ON_SALE if on_sale else MallItem.Status.DRAFT,
+            created_at=at,
+            **cleaned,
+        )
+        if stock is not None:
+            StockRow.objects.create(item=item, stock_in=stock)
+        record(
+            by=by,
+            at=at,
+            action="mall_item.created",
+            target_type="mall_item",
+            target_id=item.pk,
+            changes={"code": [None, code], "points": [None, points], "stock": [None, stock]},
+        )
+    return item
+
+
+def update_item(*, item: MallItem, by: Actor, at: datetime, **changes: Any) -> MallItem:
+    """Change an item; orders keep the price they were placed at.
+
+    :raises InvalidItemError: if a field is wrong or cannot be changed; `pointer` names it.
+    """
+    for name in changes:
+        if name not in _CHANGEABLE:
+            raise InvalidItemError("This cannot be changed.", pointer=f"/{name}")
+    with transaction.atomic():
+        row = MallItem.objects.select_for_update(of=("self",)).get(pk=item.pk)
+        now = {name: getattr(row, name) for name in _CHANGEABLE}
+        cleaned = _clean(row.kind, {**now, **changes})
+        changed = {name: cleaned[name] for name in changes if cleaned[name] != now[name]}
+        for name, value in changed.items():
+            setattr(row, name, value)
+        if changed:
+            row.save(update_fields=[*changed])
+            record(
+                by=by,
+                at=at,
+                action="mall_item.changed",
+                target_type="mall_item",
+                target_id=row.pk,
+                changes={name: [_plain(now[name]), _plain(new)] for name, new in changed.items()},
+            )
+    return row
+
+
+def set_item_status(*, item: MallItem, status: str, by: Actor, at: datetime) -> MallItem:
+    """Put an item on sale, pause or end it; orders placed go their way.
+
+    :raises InvalidItemError: if there is no such status, or it would be a draft again.
+    """
+    if status not in MallItem.Status.values or status == MallItem.Status.DRAFT:
+        raise InvalidItemError("An item cannot get this status.", pointer="/status")
+    with transaction.atomic():
+        row = MallItem.objects.select_for_update(of=("self",)).get(pk=item.pk)
+        before, row.status = row.status, status
+        if before != status:
+            row.save(update_fields=["status"])
+            record(
+                by=by,
+                at=at,
+                action="mall_item.status_changed",
+                target_type="mall_item",
+                target_id=row.pk,
+                changes={"status": [before, status]},
+            )
+    return row
+
+
+def add_stock(*, item: MallItem, quantity: int, by: Actor, at: datetime) -> StockRow:
+    """Raise the stock of an item that has one.
+
+    :raises InvalidItemError: if the quantity is out of range, or the item has no stock.
+    """
+    if not 1 <= quantity <= _MAX_STOCK:
+        raise InvalidItemError("The quantity is out of range.", pointer="/quantity")
+    with transaction.atomic():
+        changed = StockRow.objects.filter(item=item).update(stock_in=F("stock_in") + quantity)
+        if not changed:
+            raise InvalidItemError("This item has no limited stock.", pointer="/item")
+        MallItem.objects.filter(pk=item.pk).update(stock_total=F("stock_total") + quantity)
+        record(
+            by=by,
+            at=at,
+            action="mall_item.stock_added",
+            target_type="mall_item",
+            target_id=item.pk,
+            changes={"quantity": [None, quantity]},
+        )
+        return StockRow.objects.get(item=item)
+
+
+def _clean(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the fields of an item together; return them ready to store."""
+    if kind not in _Kind.values:
+        raise InvalidItemError("There is no such kind of item.", pointer="/kind")
+    cleaned = dict(values)
+    for name in cleaned:
+        if name not in _CHANGEABLE:
+            raise InvalidItemError("There is no such field.", pointer=f"/{name}")
+    for name in {"name", "summary"} & cleaned.keys():
+        try:
+            cleaned[name] = check_text(cleaned[name], pointer=f"/{name}", required=name == "name")
+        except InvalidBenefitError as error:
+            raise InvalidItemError(error.detail, **error.data) from error
+    _check_numbers(cleaned)
+    if (cleaned.get("benefit") is not None) != (kind in {_Kind.BENEFIT, _Kind.PARTNER}):
+        raise InvalidItemError("A benefit belongs to items that grant one.", pointer="/benefit")
+    if (cleaned.get("code_pool") is not None) != (kind == _Kind.CODE):
+        raise InvalidItemError("A pool belongs to items that hand out codes.", pointer="/code_pool")
+    if cleaned.get("condition") is not None:
+        cleaned["condition"] = conditions.to_tree(conditions.parse(cleaned["condition"]))
+    starts_at, ends_at = cleaned.get("starts_at"), cleaned.get("ends_at")
+    if starts_at is not None and ends_at is not None and starts_at >= ends_at:
+        raise InvalidItemError("It must end after it starts.", pointer="/ends_at")
+    return cleaned
+
+
+def _check_numbers(values: Mapping[str, Any]) -> None:
+    for name, (low, high) in _BOUNDS.items():
+        value = values.get(name)
+        if value is None and name != "points":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise InvalidItemError(
+                f"A whole number from {low} to {high} is needed.", pointer=f"/{name}"
+            )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return getattr(value, "pk", value)

@@ -1,0 +1,486 @@
+"""Orders of the mall, each step one transaction.
+
+Lock order everywhere: the order's own row → account → lots → hold → budget line → stock.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+
+from benefits.budget import operations as budget
+from benefits.budget.models import BudgetLine
+from benefits.budget.queries import find_line
+from benefits.catalogue.codes import take_codes
+from benefits.grants import operations as grants
+from benefits.grants.models import Grant
+from benefits.mall import _stock
+from benefits.mall.errors import (
+    AlreadyUsedError,
+    InvalidOrderError,
+    KeyReusedError,
+    LimitUsedError,
+    NotForYouError,
+    NotOnSaleError,
+    OrderStateError,
+)
+from benefits.mall.models import MallAddress, MallItem, MallOrder
+from benefits.mall.states import COUNTED, may_follow
+from core import clock
+from core.actors import SYSTEM, Actor
+from core.ids import derived_uuid
+from members.points import operations as points
+from members.points.errors import HoldNotOpenError
+from members.points.values import Source
+from members.profiles.errors import BlockedMemberError
+from members.profiles.models import Member
+from members.segments import conditions
+from members.segments.queries import is_in_audience
+from tenants.audit.operations import record, verify_identity
+from tenants.brands.context import current_brand
+from tenants.events.operations import emit
+
+_State = MallOrder.State
+_Kind = MallItem.Kind
+# How long the points of an order wait for its confirmation.
+HOLD_FOR = timedelta(hours=72)
+_MAX_QUANTITY = 1_000
+_AUDITED = frozenset({"staff", "operator", "api"})
+
+
+def place_order(
+    *,
+    member: Member,
+    item: MallItem,
+    key: UUID,
+    by: Actor,
+    at: datetime,
+    quantity: int = 1,
+    address: Mapping[str, str] | None = None,
+) -> MallOrder:
+    """Order an item: points held and stock set aside, or neither.
+
+    What needs no hand (virtual items, codes, benefits without a cash part) is confirmed and
+    completed at once. `address` (`recipient`, `phone`, `lines`) is needed for goods. The same
+    key again returns the first order.
+
+    :raises NotOnSaleError, NotForYouError, LimitUsedError, OutOfStockError,
+        InsufficientPointsError, BlockedMemberError, PoolEmptyError: nothing has changed then.
+    :raises InvalidOrderError: if quantity or address is wrong; `pointer` names it.
+    :raises KeyReusedError: if the key belongs to another order.
+    """
+    _check(item, quantity, address)
+    seen = _find(key, member, item, quantity)
+    if seen is not None:
+        return seen
+    if not member.is_active:
+        raise BlockedMemberError
+    _check_on_sale(item, member, at)
+    try:
+        with transaction.atomic():
+            verify_identity()
+            return _place(member, item, quantity, key, address, by, at)
+    except IntegrityError:
+        # The same key at the same moment: the other call has placed it.
+        seen = _find(key, member, item, quantity)
+        if seen is None:
+            raise
+        return seen
+
+
+def confirm_order(*, order: MallOrder, by: Actor, at: datetime) -> MallOrder:
+    """Capture the points held for an order; from here on it can be shipped or handed over.
+
+    :raises OrderStateError: from a state that it cannot follow.
+    :raises HoldNotOpenError: if the points are no longer held.
+    """
+    with transaction.atomic():
+        verify_identity()
+        row, moves = _begin(order, to=_State.CONFIRMED)
+        if moves:
+            _capture(row, at)
+            _finish(row, _State.CONFIRMED, by=by, at=at)
+            if _needs_no_hand(row.item):
+                _deliver(row, at)
+                _complete(row, by=by, at=at)
+            _stock.sell_held(row.item, row.quantity)
+    return row
+
+
+def ship_order(*, order: MallOrder, by: Actor, at: datetime, tracking: str = "") -> MallOrder:
+    """Say that goods are on their way; their cost is booked.
+
+    :raises OrderStateError: from a state that it cannot follow.
+    """
+    with transaction.atomic():
+        row, moves = _begin(order, to=_State.SHIPPED)
+        if moves:
+            row.shipped_at, row.tracking = at, tracking[:120]
+            _spend(row, by, at)
+            _finish(row, _State.SHIPPED, by=by, at=at)
+    return row
+
+
+def complete_order(*, order: MallOrder, by: Actor, at: datetime) -> MallOrder:
+    """Say that the member has what was ordered.
+
+    :raises OrderStateError: from a state that it cannot follow.
+    """
+    with transaction.atomic():
+        row, moves = _begin(order, to=_State.COMPLETED)
+        if moves:
+            _complete(row, by=by, at=at)
+    return row
+
+
+def cancel_order(
+    *,
+    order: MallOrder,
+    by: Actor,
+    at: datetime,
+    reason: str = "",
+    restock: bool | None = None,
+) -> MallOrder:
+    """Call an order off: held points are released; captured ones go back to their lots.
+
+    Members can call off what is not confirmed yet. `restock` says whether units come back to
+    the stock; by default those not shipped do. A benefit that was given is taken back, a code
+    that was handed out stays handed out.
+
+    :raises OrderStateError: if it is closed, or confirmed and a member asks.
+    :raises AlreadyUsedError: if the benefit it gave has been used.
+    """
+    with transaction.atomic():
+        verify_identity()
+        row = _lock(order.pk)
+        if row.state in {_State.CANCELLED, _State.REFUNDED}:
+            return row
+        if row.state == _State.PLACED:
+            row.closed_at, row.reason = at, reason[:200]
+            _release(row, at)
+            _give_up_promise(row, by, at)
+            _finish(row, _State.CANCELLED, by=by, at=at)
+            _stock.give_up(row.item, row.quantity)
+            return row
+        if by.kind == "member":
+            raise OrderStateError(state=row.state, to=_State.CANCELLED)
+        _refund(row, by=by, at=at, reason=reason, restock=restock)
+    return row
+
+
+def expire_order(*, order_id: int, at: datetime) -> MallOrder:
+    """Cancel an order that nobody confirmed in time. :raises OrderStateError: if it moved on."""
+    with transaction.atomic():
+        row = _lock(order_id)
+        if row.state != _State.PLACED or row.hold_until > at:
+            raise OrderStateError(state=row.state)
+        return cancel_order(order=row, by=SYSTEM, at=at, reason="not_confirmed_in_time")
+
+
+def _check(item: MallItem, quantity: int, address: Mapping[str, str] | None) -> None:
+    if isinstance(quantity, bool) or not 1 <= quantity <= _MAX_QUANTITY:
+        raise InvalidOrderError("The quantity is out of range.", pointer="/quantity")
+    if item.kind != _Kind.PHYSICAL:
+        return
+    for name, longest in (("recipient", 120), ("phone", 40), ("lines", 1_000)):
+        value = (address or {}).get(name, "")
+        if not value.strip() or len(value) > longest:
+            raise InvalidOrderError(
+                "Goods need an address.", pointer=f"/address/{name}", longest=longest
+            )
+
+
+def _check_on_sale(item: MallItem, member: Member, at: datetime) -> None:
+    begun = item.starts_at is None or item.starts_at <= at
+    ended = item.ends_at is not None and item.ends_at <= at
+    if item.status != MallItem.Status.ON_SALE or not begun or ended:
+        raise NotOnSaleError(
+            status=item.status,
+            starts_at=None if begun or item.starts_at is None else item.starts_at.isoformat(),
+        )
+    if item.condition is not None:
+        condition = conditions.parse(item.condition)
+        if not is_in_audience(condition=condition, member_id=member.pk, at=at):
+            raise NotForYouError
+
+
+def _find(key: UUID, member: Member, item: MallItem, quantity: int) -> MallOrder | None:
+    seen = MallOrder.objects.select_related("item").filter(key=key).first()
+    if seen is None:
+        return None
+    if (seen.member_id, seen.item_id, seen.quantity) != (member.pk, item.pk, quantity):
+        raise KeyReusedError(key=str(key))
+    return seen
+
+
+def _place(
+    member: Member,
+    item: MallItem,
+    quantity: int,
+    key: UUID,
+    address: Mapping[str, str] | None,
+    by: Actor,
+    at: datetime,
+) -> MallOrder:
+    line = _line(item, at)
+    order = MallOrder.objects.create(
+        key=key,
+        member=member,
+        item=item,
+        quantity=quantity,
+        points=item.points * quantity,
+        cash_minor=item.cash_minor * quantity,
+        member_limit=item.per_member_limit,
+        hold_key=derived_uuid("mall-hold", str(key)),
+        budget_line=line,
+        committed_minor=item.unit_cost_minor * quantity if line is not None else 0,
+        placed_by=by.key,
+        placed_at=at,
+        hold_until=at + HOLD_FOR,
+    )
+    if address is not None and item.kind == _Kind.PHYSICAL:
+        MallAddress.objects.create(
+            order=order, **{name: address[name].strip() for name in ("recipient", "phone", "lines")}
+        )
+    # Takes the account's lock: from here on, this member's orders are made one by one.
+    points.hold(
+        owner_id=member.pk,
+        amount=order.points,
+        key=order.hold_key,
+        at=at,
+        until=order.hold_until,
+        source=Source("mall_order", order.pk),
+    )
+    _check_limit(order)
+    _promise(order, by, at)
+    _tell(order, "placed", at)
+    _audit(order, "placed", by, at, {"item": [None, item.code], "points": [None, order.points]})
+    # The row that all buyers share comes last, so that it is locked for as short as can be.
+    if _needs_no_hand(item) and not order.cash_minor:
+        _capture(order, at)
+        _deliver(order, at)
+        _finish(order, _State.CONFIRMED, by=by, at=at)
+        _complete(order, by=by, at=at)
+        _stock.sell(item, quantity)
+    else:
+        _stock.hold(item, quantity)
+    order.refresh_from_db(fields=["number"])
+    return order
+
+
+def _check_limit(order: MallOrder) -> None:
+    limit = order.member_limit
+    if limit is None:
+        return
+    others = MallOrder.objects.filter(
+        member_id=order.member_id, item_id=order.item_id, state__in=sorted(COUNTED)
+    ).exclude(pk=order.pk)
+    used = others.aggregate(units=Sum("quantity", default=0))["units"]
+    if used + order.quantity > limit:
+        raise LimitUsedError(limit=limit, left=max(limit - used, 0))
+
+
+def _needs_no_hand(item: MallItem) -> bool:
+    return item.kind != _Kind.PHYSICAL
+
+
+def _capture(order: MallOrder, at: datetime) -> None:
+    order.debit_key = derived_uuid("mall-debit", order.pk)
+    points.capture(
+        hold_ref=order.hold_key,
+        key=order.debit_key,
+        at=at,
+        source=Source("mall_order", order.pk),
+    )
+
+
+def _release(order: MallOrder, at: datetime) -> None:
+    try:
+        points.release(
+            hold_ref=order.hold_key,
+            key=derived_uuid("mall-release", order.pk),
+            at=at,
+            source=Source("mall_order", order.pk),
+        )
+    except HoldNotOpenError as error:
+        # The ledger's own job releases holds that have run out; the points are back already.
+        if error.data.get("state") != "released":
+            raise
+
+
+def _deliver(order: MallOrder, at: datetime) -> None:
+    """Hand out what an order of something that is not goods gives."""
+    item = order.item
+    if item.kind == _Kind.CODE and item.code_pool_id is not None:
+        order.codes = take_codes(
+            pool_id=item.code_pool_id,
+            count=order.quantity,
+            taken_for=f"mall_order:{order.pk}",
+            at=at,
+        )
+    if item.benefit is not None:
+        days = item.benefit_validity_days
+        order.grant = grants.grant(
+            member=order.member,
+            benefit=item.benefit,
+            quantity=order.quantity,
+            period_key=f"mall:{order.pk}",
+            ends_at=at + timedelta(days=days) if days is not None else None,
+            reason={"code": "bought", "order": order.pk},
+            by=SYSTEM,
+            at=at,
+        )
+
+
+def _complete(order: MallOrder, *, by: Actor, at: datetime) -> None:
+    if order.cost_minor is None:
+        _spend(order, by, at)
+    order.completed_at = at
+    _finish(order, _State.COMPLETED, by=by, at=at)
+
+
+def _refund(
+    order: MallOrder, *, by: Actor, at: datetime, reason: str, restock: bool | None
+) -> None:
+    if order.grant is not None:
+        # Before the account: using the right locks it first, too.
+        unused = Grant.objects.select_for_update().filter(pk=order.grant_id, used=0).first()
+        if unused is None:
+            raise AlreadyUsedError
+        grants.revoke(grant=unused, reason=reason, by=by, at=at)
+    order.refund_key = derived_uuid("mall-refund", order.pk)
+    if order.debit_key is None:
+        raise RuntimeError(f"Order {order.pk} is {order.state} without a debit.")
+    points.reverse(
+        entry_ref=order.debit_key,
+        key=order.refund_key,
+        at=at,
+        source=Source("mall_order", order.pk),
+    )
+    if order.cost_minor is None:
+        _give_up_promise(order, by, at)
+    order.restocked = order.shipped_at is None if restock is None else restock
+    order.closed_at, order.reason = at, reason[:200]
+    _finish(order, _State.REFUNDED, by=by, at=at)
+    if order.restocked:
+        _stock.take_back(order.item, order.quantity)
+
+
+def _line(item: MallItem, at: datetime) -> BudgetLine | None:
+    """Return the item's line, or its namesake in the budget of the day."""
+    if item.budget_line is None:
+        return None
+    return find_line(code=item.budget_line.code, on=clock.local_date(at, current_brand().timezone))
+
+
+def _promise(order: MallOrder, by: Actor, at: datetime) -> None:
+    if order.budget_line is not None and order.committed_minor:
+        budget.commit(
+            line=order.budget_line,
+            amount_minor=order.committed_minor,
+            key=derived_uuid("mall-commit", order.pk),
+            source=("mall_order", order.pk),
+            by=by,
+            at=at,
+        )
+
+
+def _give_up_promise(order: MallOrder, by: Actor, at: datetime) -> None:
+    if order.budget_line is not None and order.committed_minor:
+        budget.release(
+            line=order.budget_line,
+            amount_minor=order.committed_minor,
+            key=derived_uuid("mall-release-money", order.pk),
+            source=("mall_order", order.pk),
+            by=by,
+            at=at,
+        )
+
+
+def _spend(order: MallOrder, by: Actor, at: datetime) -> None:
+    order.cost_minor = order.item.unit_cost_minor * order.quantity
+    if order.budget_line is not None:
+        budget.spend(
+            line=order.budget_line,
+            amount_minor=order.cost_minor,
+            committed_minor=order.committed_minor,
+            key=derived_uuid("mall-spend", order.pk),
+            source=("mall_order", order.pk),
+            by=by,
+            at=at,
+        )
+
+
+def _lock(order_id: int) -> MallOrder:
+    return (
+        MallOrder.objects.select_for_update(of=("self",))
+        .select_related("item__benefit", "item__code_pool", "member", "budget_line", "grant")
+        .get(pk=order_id)
+    )
+
+
+def _begin(order: MallOrder, *, to: str) -> tuple[MallOrder, bool]:
+    """Lock the row; return it and whether it moves, which it does not when it is there already."""
+    row = _lock(order.pk)
+    # An order completed at once has been confirmed, too.
+    if row.state == to or (to == _State.CONFIRMED and row.state == _State.COMPLETED):
+        return row, False
+    if not may_follow(to, after=row.state):
+        raise OrderStateError(state=row.state, to=to)
+    return row, True
+
+
+_MOVING = [
+    "state",
+    "debit_key",
+    "refund_key",
+    "restocked",
+    "grant",
+    "codes",
+    "tracking",
+    "cost_minor",
+    "reason",
+    "confirmed_at",
+    "shipped_at",
+    "completed_at",
+    "closed_at",
+]
+
+
+def _finish(order: MallOrder, to: str, *, by: Actor, at: datetime) -> None:
+    before, order.state = order.state, to
+    if to == _State.CONFIRMED:
+        order.confirmed_at = at
+    order.save(update_fields=_MOVING)
+    _tell(order, to, at)
+    _audit(order, to, by, at, {"state": [before, to]})
+
+
+def _audit(
+    order: MallOrder, step: str, by: Actor, at: datetime, changes: dict[str, list[Any]]
+) -> None:
+    if by.kind in _AUDITED:
+        record(
+            by=by,
+            at=at,
+            action=f"mall_order.{step}",
+            target_type="mall_order",
+            target_id=order.pk,
+            changes=changes,
+            reason=order.reason,
+        )
+
+
+def _tell(order: MallOrder, step: str, at: datetime) -> None:
+    data: dict[str, Any] = {
+        "order": order.pk,
+        "member_id": order.member_id,
+        "item": order.item.code,
+        "quantity": order.quantity,
+        "points": order.points,
+        "state": order.state,
+    }
+    emit(type=f"mall_order.{step}", subject=f"mall_order:{order.pk}", data=data, at=at)

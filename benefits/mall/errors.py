@@ -1,0 +1,88 @@
+"""Refusals of the points mall; each code is also a reason shown to members."""
+
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import ConflictError, InvalidError, LimitError, NotFoundError
+
+
+class UnknownItemError(NotFoundError):
+    """There is no such item."""
+
+    code = "unknown_item"
+    message = _("There is no such item.")
+
+
+class UnknownOrderError(NotFoundError):
+    """There is no such order, or it is another member's."""
+
+    code = "unknown_order"
+    message = _("There is no such order.")
+
+
+class InvalidItemError(InvalidError):
+    """A field of an item is wrong; `pointer` names it."""
+
+    code = "invalid_item"
+
+
+class InvalidOrderError(InvalidError):
+    """A field of an order is wrong; `pointer` names it."""
+
+    code = "invalid_order"
+
+
+class ItemCodeTakenError(ConflictError):
+    """Another item has the code."""
+
+    code = "code_taken"
+    message = _("This code is in use already.")
+
+
+class NotOnSaleError(ConflictError):
+    """The item is not on sale; `status` says what it is."""
+
+    code = "not_on_sale"
+    message = _("This is not on sale.")
+
+
+class NotForYouError(ConflictError):
+    """The item is for other members."""
+
+    code = "not_for_you"
+    message = _("This is for other members.")
+
+
+class OutOfStockError(ConflictError):
+    """Fewer are left than asked for; `left` says how many."""
+
+    code = "out_of_stock"
+    message = _("Sold out.")
+
+
+class LimitUsedError(LimitError):
+    """The member's limit of the item is used up; `limit` and `left` say how much."""
+
+    code = "limit_used"
+    message = _("The limit per member is used up.")
+
+
+class OrderStateError(ConflictError):
+    """The order is in a state that does not allow this; `state` says which."""
+
+    code = "invalid_state"
+    message = _("The present state of the order does not allow this.")
+
+
+class AlreadyUsedError(ConflictError):
+    """The benefit that the order gave has been used, so the order cannot be refunded."""
+
+    code = "already_used"
+    message = _("What the order gave has been used.")
+
+
+class KeyReusedError(ConflictError):
+    """The key was used for another order."""
+
+    code = "key_reused"
+    status = 422
+    message = _("This key was used for another request.")

@@ -1,0 +1,8 @@
+"""What this room puts into the registries of lower rooms."""
+
+from benefits.mall import jobs
+
+
+def register() -> None:
+    """Register everything; called once when the application is ready."""
+    jobs.register()
