@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 class EarningRule(models.Model):
     """What is earned for what. All matching rules add up; each rounds down once.
 
-    `per_unit`: `points` for every `unit_minor` of the amount, in proportion. `fixed`: `points`
+    `per_unit`: `points` for each `unit_minor` of the amount, in proportion. `fixed`: `points`
     once. `multiplier`: nothing of its own, but `multiplier_bp` on the points of the other rules;
     where several match, the greatest holds. Tier and campaign multipliers act on points, never
     on growth, so that a tier does not earn itself.
@@ -80,9 +80,10 @@ class EarningRule(models.Model):
 class Earning(models.Model):
     """What one rule gave for one purchase in one wallet: the decision and its posting.
 
-    Unique per purchase, rule and wallet, so a purchase earns once. `(account_id, seq)` is the
-    journal entry. `reversed` grows with refunds up to `amount`. `trace` holds the numbers the
-    decision was made of. `on_date` is the purchase's brand day: caps count by it.
+    Unique per purchase, rule and wallet, so a purchase earns once; the same three name the
+    journal entry (`_keys.earning_key`). `reversed` grows with refunds up to `amount`. `trace`
+    holds the numbers the decision was made of. `on_date` is the purchase's brand day: caps count
+    by it.
     """
 
     purchase = models.ForeignKey(
@@ -94,8 +95,6 @@ class Earning(models.Model):
     on_date = models.DateField()
     amount = models.BigIntegerField()
     reversed = models.BigIntegerField(default=0)
-    account_id = models.BigIntegerField()
-    seq = models.BigIntegerField()
     trace = models.JSONField(default=dict)
 
     class Meta:

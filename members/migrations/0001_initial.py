@@ -529,8 +529,6 @@ class Migration(migrations.Migration):
                 ("on_date", models.DateField()),
                 ("amount", models.BigIntegerField()),
                 ("reversed", models.BigIntegerField(default=0)),
-                ("account_id", models.BigIntegerField()),
-                ("seq", models.BigIntegerField()),
                 ("trace", models.JSONField(default=dict)),
                 (
                     "rule",

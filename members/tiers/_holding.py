@@ -1,7 +1,6 @@
 """One member's tier, as read for an operation or a page: what is held, and the metric."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +11,7 @@ from members.profiles.errors import MemberNotFoundError
 from members.tiers._metrics import metric_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
 from members.tiers.rules import keep_window, match_tier, window_on
+from members.tiers.values import Holding, Measured
 from tenants.brands.context import current_brand, current_schema
 
 # Who holds what, under which scheme: one statement, which can lock the member's row.
@@ -23,40 +23,6 @@ FROM members_member AS member
 LEFT JOIN members_membertier AS stored ON stored.member_id = member.id
 WHERE member.id = %(member)s
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """A member's tier under the scheme in force on a day.
-
-    `stored_tier_id` is what the row says, None without one; `tier` is what that means under this
-    scheme. `scheme` is None while there is none, and then there are no tiers.
-    """
-
-    member_id: int
-    on: date
-    enrolled_on: date
-    scheme: TierScheme | None
-    tiers: tuple[Tier, ...]
-    stored_tier_id: int | None
-    tier: Tier | None
-    since: datetime | None
-    valid_until: date | None
-    grace_until: date | None
-
-    @property
-    def multiplier_bp(self) -> int:
-        """The points multiplier of the tier, in basis points."""
-        return self.tier.multiplier_bp if self.tier else 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The metric for winning and for keeping a tier, and the journal's length at that moment."""
-
-    metric: int
-    keep_metric: int
-    journal_seq: int | None
 
 
 def read_holding(*, member_id: int, at: datetime, lock: bool = False) -> Holding:

@@ -13,12 +13,12 @@ from django.db.models import Max
 from core.actors import Actor
 from core.clock import local_date
 from members.tiers._evaluation import evaluation_statement
-from members.tiers._holding import Holding, Measured, measure, published, read_holding
+from members.tiers._holding import measure, published, read_holding
 from members.tiers.errors import InvalidSchemeError, SchemeNotFoundError, SchemePublishedError
 from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
 from members.tiers.queries import get_scheme
 from members.tiers.rules import is_periodic, period_end, reached, window_on
-from members.tiers.values import TierDraft
+from members.tiers.values import Holding, Measured, TierDraft
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 from tenants.events.operations import emit, emit_many

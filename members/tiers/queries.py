@@ -5,11 +5,11 @@ from datetime import date, datetime
 
 from django.db import connection
 
-from members.tiers._holding import Holding, Measured, measure, published, read_holding
+from members.tiers._holding import measure, published, read_holding
 from members.tiers.errors import SchemeNotFoundError
 from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
 from members.tiers.rules import is_periodic, match_tier, window_on
-from members.tiers.values import Standing, TierSize
+from members.tiers.values import Holding, Measured, Standing, TierSize
 
 _SIZES = """
 SELECT stored.tier_id, count(*)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from members.tiers.models import Tier
+from members.tiers.models import Tier, TierScheme
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +49,37 @@ class TierDraft:
     colour: str = "#7a7f87"
     multiplier_bp: int = 10_000
     grace_days: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A member's tier under the scheme in force on a day.
+
+    `stored_tier_id` is what the row says, None without one; `tier` is what that means under this
+    scheme. `scheme` is None while there is none, and then there are no tiers.
+    """
+
+    member_id: int
+    on: date
+    enrolled_on: date
+    scheme: TierScheme | None
+    tiers: tuple[Tier, ...]
+    stored_tier_id: int | None
+    tier: Tier | None
+    since: datetime | None
+    valid_until: date | None
+    grace_until: date | None
+
+    @property
+    def multiplier_bp(self) -> int:
+        """The points multiplier of the tier, in basis points."""
+        return self.tier.multiplier_bp if self.tier else 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The metric for winning and for keeping a tier, and the journal's length at that moment."""
+
+    metric: int
+    keep_metric: int
+    journal_seq: int | None
