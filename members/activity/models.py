@@ -141,7 +141,15 @@ class MemberDay(models.Model):
     """
 
     pk = models.CompositePrimaryKey("member_id", "on_date")
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # No constraint in the database: a day is written only together with a purchase, which has
+    # one. It would double the look-ups of members when a file comes in.
+    member = models.ForeignKey(
+        Member,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     on_date = models.DateField()
     orders = models.IntegerField(default=0, db_default=0)
     spend_minor = models.BigIntegerField(default=0, db_default=0)
