@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ _READY_LIMIT = 120.0
 
 class Command(BaseCommand):
     help = "Run the web server, a Celery worker and Celery beat until Ctrl-C."
-    requires_system_checks: Sequence[str] = []
+    requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -52,7 +52,7 @@ class Command(BaseCommand):
                 ) from None
         for connection in connections.all(initialized_only=True):
             connection.close()
-            connection.close_pool()  # ends its threads, before we fork
+            getattr(connection, "close_pool", lambda: None)()  # ends its threads before we fork
         ready = ReadyCheck(host=host, port=port)
         runner = Runner(
             programs=_programs(host=host, port=port, options=options),
