@@ -21,5 +21,5 @@ class Migration(migrations.Migration):
         run_sql_file("spend.sql", digest="8236912378de9d17"),
         run_sql_file("hold_end.sql", digest="c48afe6abb04900d"),
         run_sql_file("reverse.sql", digest="6be5ee70f875a79e"),
-        run_sql_file("nightly.sql", digest="d91ea48ad0384909"),
+        run_sql_file("nightly.sql", digest="0a54582c972ae794"),
     ]

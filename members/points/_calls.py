@@ -69,6 +69,21 @@ def post(function: str, *arguments: Any) -> Posting:
     raise _REFUSALS[outcome](detail)
 
 
+def run_chunk(function: str, *arguments: Any) -> tuple[Any, ...]:
+    """Call one step of a nightly job; return its columns.
+
+    :raises WrongSchemaError: if the connection works in another brand's schema.
+    """
+    schema = current_brand().schema_name
+    marks = ", ".join(["%s"] * (len(arguments) + 1))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {function}({marks})", [schema, *arguments])  # noqa: S608
+        row: tuple[Any, ...] = cursor.fetchone()
+    if row[0] is None:
+        raise WrongSchemaError(expected=schema)
+    return row
+
+
 def violated_constraint(error: IntegrityError) -> str | None:
     """Return the name of the constraint that an error of the database is about."""
     diagnosis = getattr(error.__cause__, "diag", None)

@@ -24,10 +24,18 @@ from core.actors import Actor
 from core.errors import InvalidError
 from core.ids import derived_uuid
 from members.points._batch import earn_query, earn_rows
-from members.points._calls import as_json, brand_day, check_amount, post, wallet_id
+from members.points._calls import (
+    as_json,
+    brand_day,
+    check_amount,
+    post,
+    run_chunk,
+    wallet_id,
+)
 from members.points.errors import HoldNotOpenError, InvalidPointsError, WalletMissingError
-from members.points.models import Entry, Hold, Wallet
+from members.points.models import Account, Entry, Hold, Wallet
 from members.points.values import (
+    MAX_POINTS,
     Chunk,
     EarnedMany,
     EarnRow,
@@ -36,9 +44,10 @@ from members.points.values import (
     Source,
 )
 from tenants.audit.operations import record
-from tenants.brands.context import current_brand
+from tenants.events.operations import emit_many
 
 __all__ = [
+    "MAX_POINTS",
     "Chunk",
     "EarnRow",
     "EarnedMany",
@@ -330,15 +339,38 @@ def adjust(
 def expire_chunk(*, at: datetime, limit: int = 5_000, wait: bool = False) -> Chunk:
     """Expire what is left in lots whose last good day is before the brand's day of `at`.
 
-    Works on up to `limit` accounts in one transaction; accounts that are locked by others are
-    skipped unless `wait`. Zero accounts: nothing (unlocked) is left to do.
+    Works on the accounts of the first `limit` due lots in one transaction; accounts that are
+    locked by others are skipped unless `wait`. Zero accounts: nothing (unlocked) is left to do.
+    Event for each account: `points.expired`.
     """
-    return _run_chunk("points_expire_chunk", at, brand_day(at), limit, wait)
+    with transaction.atomic():
+        accounts, lots, points, ids, lost = run_chunk(
+            "points_expire_chunk", at, brand_day(at), limit, wait
+        )
+        owners = {
+            account_id: (owner_id, wallet)
+            for account_id, owner_id, wallet in Account.objects.filter(id__in=ids).values_list(
+                "id", "owner_id", "wallet__code"
+            )
+        }
+        emit_many(
+            type="points.expired",
+            events=[
+                (
+                    f"member:{owners[account_id][0]}",
+                    {"wallet": owners[account_id][1], "points": expired},
+                )
+                for account_id, expired in zip(ids, lost, strict=True)
+            ],
+            at=at,
+        )
+    return Chunk(accounts, lots, points)
 
 
 def activate_chunk(*, at: datetime, limit: int = 5_000, wait: bool = False) -> Chunk:
     """Make points spendable whose waiting is over at `at`; chunks as `expire_chunk`."""
-    return _run_chunk("points_activate_chunk", at, limit, wait)
+    accounts, lots, points = run_chunk("points_activate_chunk", at, limit, wait)
+    return Chunk(accounts, lots, points)
 
 
 def release_expired_holds(*, at: datetime, limit: int = 500) -> int:
@@ -412,13 +444,3 @@ def _address(ref: EntryRef | UUID) -> tuple[UUID | None, int | None, int | None]
     if isinstance(ref, EntryRef):
         return None, ref.account_id, ref.seq
     return ref, None, None
-
-
-def _run_chunk(function: str, *arguments: Any) -> Chunk:
-    marks = ", ".join(["%s"] * (len(arguments) + 1))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT o_accounts, o_lots, o_points FROM {function}({marks})",  # noqa: S608
-            [current_brand().schema_name, *arguments],
-        )
-        return Chunk(*cursor.fetchone())

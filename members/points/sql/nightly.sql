@@ -1,7 +1,8 @@
 -- Expire all due lots of the accounts, which the caller has locked in an earlier statement: one
 -- statement, so one entry per account. Keys follow from account and number.
 CREATE FUNCTION points_expire_accounts(
-    p_accounts bigint[], p_at timestamptz, p_today date, OUT o_lots bigint, OUT o_points bigint
+    p_accounts bigint[], p_at timestamptz, p_today date,
+    OUT o_lots bigint, OUT o_points bigint, OUT o_account_ids bigint[], OUT o_account_points bigint[]
 ) LANGUAGE sql AS $$
     WITH due AS (
         UPDATE members_lot l SET remaining = 0, is_pending = false
@@ -28,14 +29,17 @@ CREATE FUNCTION points_expire_accounts(
                '', p_at
         FROM moved m JOIN summed s ON s.account_id = m.id
     )
-    SELECT coalesce(sum(lots), 0)::bigint, coalesce(sum(points), 0)::bigint FROM summed
+    SELECT coalesce(sum(lots), 0)::bigint, coalesce(sum(points), 0)::bigint,
+           coalesce(array_agg(account_id), '{}'), coalesce(array_agg(points::bigint), '{}')
+    FROM summed
 $$;
 
 -- Expire due lots of the accounts that own the first p_limit due lots. Accounts are locked before
 -- lots, in the order of their keys; those locked by others are skipped unless p_wait.
 CREATE FUNCTION points_expire_chunk(
     p_brand text, p_at timestamptz, p_today date, p_limit integer, p_wait boolean,
-    OUT o_accounts bigint, OUT o_lots bigint, OUT o_points bigint
+    OUT o_accounts bigint, OUT o_lots bigint, OUT o_points bigint,
+    OUT o_account_ids bigint[], OUT o_account_points bigint[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
     v_accounts bigint[];
@@ -44,7 +48,8 @@ BEGIN
         SELECT account_id FROM members_lot WHERE is_open AND expires_on < p_today
         ORDER BY expires_on LIMIT p_limit), p_wait);
     o_accounts := cardinality(v_accounts);
-    SELECT * INTO o_lots, o_points FROM points_expire_accounts(v_accounts, p_at, p_today);
+    SELECT * INTO o_lots, o_points, o_account_ids, o_account_points
+    FROM points_expire_accounts(v_accounts, p_at, p_today);
 END
 $$;
 
@@ -75,14 +80,14 @@ BEGIN
 END
 $$;
 
+-- Null when the schema belongs to another brand: then nothing is done.
 CREATE FUNCTION points_lock_accounts(p_brand text, p_accounts bigint[], p_wait boolean)
 RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
     v_locked bigint[];
 BEGIN
     IF NOT points_is_home(p_brand) THEN
-        RAISE EXCEPTION 'schema % is not the home of %', current_schema(), p_brand
-            USING ERRCODE = 'invalid_schema_name';
+        RETURN NULL;
     END IF;
     IF p_wait THEN
         SELECT array_agg(id) INTO v_locked FROM (

@@ -1,0 +1,54 @@
+"""The jobs of this room. Each works in chunks, a transaction each, and may run again at any time."""
+
+from datetime import datetime
+from typing import Protocol
+
+from django.db import transaction
+
+from members.points.operations import activate_chunk, expire_chunk, release_expired_holds
+from members.points.values import Chunk
+from tenants.jobs.registry import JobRun
+
+
+class _ChunkOperation(Protocol):
+    def __call__(self, *, at: datetime, wait: bool = False) -> Chunk: ...
+
+
+def expire_due(run: JobRun) -> None:
+    """Expire all lots whose last good day has passed."""
+    _work_off(run, expire_chunk)
+
+
+def activate_due(run: JobRun) -> None:
+    """Make all points spendable whose waiting is over."""
+    _work_off(run, activate_chunk)
+
+
+def release_due_holds(run: JobRun) -> None:
+    """Release all holds past their time."""
+    released = 0
+    while True:
+        with transaction.atomic():
+            step = release_expired_holds(at=run.at)
+            released += step
+            if step == 0:
+                run.complete({"holds": released})
+                return
+        run.progress(released)
+
+
+def _work_off(run: JobRun, operation: _ChunkOperation) -> None:
+    """Repeat until nothing is left; what others have locked is waited for at the end."""
+    accounts = lots = points = 0
+    wait = False
+    while True:
+        with transaction.atomic():
+            chunk = operation(at=run.at, wait=wait)
+            accounts += chunk.accounts
+            lots += chunk.lots
+            points += chunk.points
+            if chunk.accounts == 0 and wait:
+                run.complete({"accounts": accounts, "lots": lots, "points": points})
+                return
+        wait = chunk.accounts == 0
+        run.progress(lots)
