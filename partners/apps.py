@@ -5,3 +5,9 @@ class PartnersConfig(AppConfig):
     name = "partners"
     label = "partners"
     verbose_name = "Partners"
+
+    def ready(self) -> None:
+        """Register what the rooms offer to lower ones."""
+        from partners.orders.registrations import register
+
+        register()

@@ -4,6 +4,7 @@ The reservation and the offer are one transaction. Locks are taken in the order 
 order → capacity day, and never two days in any but their key order.
 """
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from partners.orders.scoring import PARTS, Assessment, Ranked, Weights, Wish, as
 from partners.orders.timeline import Step, advance, write
 from partners.pool.errors import NoCapacityError
 from partners.pool.operations import release, reserve
-from partners.pool.queries import list_supply
+from partners.pool.queries import Supply, list_supply
 from tenants.brands.context import current_brand
 
 _NUMBER_LENGTH = 9
@@ -45,9 +46,13 @@ def look(
     at: datetime,
     policy: DispatchPolicy,
     asked: frozenset[int] = frozenset(),
+    own: Hold | None = None,
     everything: bool = False,
 ) -> Assessment:
-    """Rank the partners for a wish, in one query; with `everything`, say why others are out."""
+    """Rank the partners for a wish, in one query; with `everything`, say why others are out.
+
+    The unit that the order itself holds (`own`) counts as free.
+    """
     zone = current_brand().timezone
     today = local_date(at, zone)
     last = max(today, local_date(wanted_at, zone)) if wanted_at else today
@@ -58,6 +63,8 @@ def look(
         until=last + timedelta(days=policy.horizon_days),
         everything=everything,
     )
+    if own is not None:
+        supplies = [_without(supply, own) for supply in supplies]
     wish = Wish(region, at, wanted_at, zone, policy.horizon_days)
     return assess(supplies, wish, weights_of(policy), asked=asked)
 
@@ -131,6 +138,7 @@ def pass_on(
         at=at,
         policy=policy,
         asked=asked,
+        own=given_up,
     )
     # Who has it now is asked again only when nobody else can take it.
     others = [each for each in found.ranked if each.supply.partner_id != order.partner_id]
@@ -177,6 +185,13 @@ def _hold_of(order: FulfilmentOrder) -> Hold | None:
     if order.offering_id is None or order.service_on is None:
         return None
     return order.offering_id, order.service_on
+
+
+def _without(supply: Supply, own: Hold) -> Supply:
+    day = supply.days.get(own[1]) if supply.offering_id == own[0] else None
+    if day is None:
+        return supply
+    return replace(supply, days={**supply.days, own[1]: replace(day, reserved=day.reserved - 1)})
 
 
 def _reserve_best(ranked: list[Ranked]) -> Ranked | None:
