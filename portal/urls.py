@@ -1,4 +1,27 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of the member portal."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from portal.views import benefits, home, mall, me, points
 
 app_name = "portal"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.show, name="home"),
+    path("code/", home.code, name="code"),
+    path("benefits/", benefits.index, name="benefits"),
+    path("benefits/<str:code>/", benefits.show, name="benefit"),
+    path("benefits/<str:code>/use/", benefits.use, name="use"),
+    path("redemptions/", benefits.history, name="history"),
+    path("redemptions/<uuid:key>/", benefits.follow, name="redemption"),
+    path("redemptions/<uuid:key>/cancel/", benefits.cancel, name="cancel_redemption"),
+    path("redemptions/<uuid:key>/rate/", benefits.rate, name="rate"),
+    path("mall/", mall.index, name="mall"),
+    path("mall/orders/", mall.orders, name="orders"),
+    path("mall/orders/<uuid:key>/", mall.order, name="order"),
+    path("mall/orders/<uuid:key>/cancel/", mall.cancel, name="cancel_order"),
+    path("mall/items/<str:code>/", mall.item, name="item"),
+    path("points/", points.index, name="points"),
+    path("points/<int:seq>/", points.entry, name="entry"),
+    path("me/", me.index, name="me"),
+    path("me/edit/", me.edit, name="edit"),
+]

@@ -1,0 +1,65 @@
+"""A member's benefits as the portal lists them."""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from benefits.grants.queries import UsableBenefit
+from core.templatetags.tessera import day
+from portal.reasons import refusal_text, why_text
+
+
+@dataclass(frozen=True, slots=True)
+class BenefitRow:
+    """One line: the benefit, what is left or why not, and what to do with it."""
+
+    item: UsableBenefit
+    url: str
+    use_url: str
+    text: str
+    why: str
+    action: str
+
+    @property
+    def icon(self) -> str:
+        return self.item.benefit.icon or "gift"
+
+
+def left_text(item: UsableBenefit) -> str:
+    """Return how many units are left and when new ones come or these end."""
+    if item.granted == 1 and item.remaining == 1:
+        left = _("Ready to use")
+    else:
+        left = ngettext("%(left)s of %(all)s left", "%(left)s of %(all)s left", item.remaining) % {
+            "left": item.remaining,
+            "all": item.granted,
+        }
+    if item.resets_at is not None:
+        return f"{left} · {_('new ones on %(date)s') % {'date': day(item.resets_at)}}"
+    if item.ends_at is not None:
+        return f"{left} · {_('until %(date)s') % {'date': day(item.ends_at)}}"
+    return left
+
+
+def row_of(item: UsableBenefit, *, names: dict[str, str]) -> BenefitRow:
+    """Return one benefit as a line."""
+    if item.usable:
+        text = left_text(item)
+    else:
+        text = " ".join(refusal_text(reason, names) for reason in item.reasons[:1])
+    partner = item.benefit.channel == "partner"
+    return BenefitRow(
+        item=item,
+        url=reverse("portal:benefit", args=[item.benefit.code]),
+        use_url=reverse("portal:use", args=[item.benefit.code]),
+        text=text,
+        why=why_text(item.why, names) if item.granted else "",
+        action=(_("Book") if partner else _("Use")) if item.usable else "",
+    )
+
+
+def rows_of(items: list[UsableBenefit], *, names: dict[str, str]) -> list[BenefitRow]:
+    """Return all benefits as lines, in the order given."""
+    return [row_of(item, names=names) for item in items]

@@ -1,0 +1,66 @@
+"""Reasons in the member's words; tiers by their names, all else as `benefits.grants.reasons`."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from benefits.grants.reasons import reason_text
+from benefits.grants.usability import Reason
+from core.errors import DomainError
+from members.points.models import Entry
+from members.points.values import EntryView
+
+# The facts that say most about why a member has something.
+_TELLING = ("birthday_month", "tier_reached", "joined", "purchase", "bought", "granted_by_staff")
+
+
+def refusal_text(reason: Reason, tier_names: dict[str, str]) -> str:
+    """Return why something cannot be used now, with the next date where there is one."""
+    needs: dict[str, Any] = reason.data.get("needs") or {}
+    if reason.code == "not_granted" and needs.get("field") == "tier":
+        wanted = needs.get("value")
+        codes = wanted if isinstance(wanted, list) else [wanted]
+        names = " · ".join(tier_names.get(str(code), str(code)) for code in codes)
+        return _("For %(tier)s members.") % {"tier": names}
+    return reason_text(reason)
+
+
+def error_text(error: DomainError) -> str:
+    """Return a refusal of the domain in the member's words."""
+    try:
+        return reason_text(Reason(error.code, dict(error.data)))
+    except (KeyError, ValueError):  # a refusal without the data of a reason
+        return error.detail
+
+
+def why_text(reasons: list[Reason], tier_names: dict[str, str]) -> str:
+    """Return why something is the member's: the most telling of the reasons kept with it."""
+    for reason in reasons:
+        if reason.code == "fact" and reason.data.get("field") == "tier":
+            tier = tier_names.get(str(reason.data.get("value")), str(reason.data.get("value")))
+            return _("Because you are %(tier)s") % {"tier": tier}
+    for reason in reasons:
+        if reason.code in _TELLING:
+            return reason_text(reason)
+    return _("Part of your membership")
+
+
+def entry_title(entry: EntryView) -> str:
+    """Return what a line of the points history is about."""
+    kinds = {
+        Entry.Kind.EARN: {
+            "purchase": _("Points for a purchase"),
+            "redemption": _("Points from a benefit"),
+            "event": _("Points for taking part"),
+        }.get(entry.source_type, _("Points credited")),
+        Entry.Kind.REDEEM: _("Points spent"),
+        Entry.Kind.EXPIRE: _("Points expired"),
+        Entry.Kind.REVERSE: _("Points given back"),
+        Entry.Kind.ADJUST: _("Correction"),
+        Entry.Kind.HOLD: _("Set aside for an order"),
+        Entry.Kind.CAPTURE: _("Order confirmed"),
+        Entry.Kind.RELEASE: _("Order ended, points back"),
+        Entry.Kind.TRANSFER: _("Points passed on"),
+        Entry.Kind.CLAWBACK: _("Taken back after a return"),
+    }
+    return kinds[entry.kind]

@@ -1,0 +1,245 @@
+"""A member's benefits: what can be used and why, using one, following it, rating it."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _l
+
+from benefits.grants import operations, queries
+from benefits.grants.models import Redemption
+from benefits.grants.queries import UsableBenefit
+from core import clock
+from core.errors import DomainError
+from core.ids import uuid7
+from core.web.responses import hx_redirect, render_page
+from partners.orders.errors import OrderNotFoundError
+from partners.orders.models import FulfilmentOrder
+from partners.orders.queries import get_order, list_transitions
+from portal.access import MemberRequest, member_page
+from portal.benefit_rows import row_of, rows_of
+from portal.nav import shell, text, tier_names
+from portal.reasons import error_text
+
+PAGE = 20
+STOP_POLLING = 286
+OPEN_STATES = {Redemption.State.REQUESTED, Redemption.State.CONFIRMED}
+
+
+@member_page()
+def index(request: MemberRequest) -> HttpResponse:
+    """List all benefits: those that can be used first, then the others with the reason."""
+    found = queries.what_may_i_use(member=request.member, at=clock.now(), lang=get_language() or "")
+    rows = rows_of(found, names=tier_names())
+    context = {
+        **shell(active="benefits"),
+        "page_title": _("Benefits"),
+        "usable": [row for row in rows if row.item.usable],
+        "waiting": [row for row in rows if not row.item.usable and row.item.granted],
+        "others": [row for row in rows if not row.item.usable and not row.item.granted],
+    }
+    return render_page(request, "portal/benefits.html", context)
+
+
+def _item(request: MemberRequest, code: str) -> UsableBenefit:
+    found = queries.what_may_i_use(member=request.member, at=clock.now(), lang=get_language() or "")
+    for item in found:
+        if item.benefit.code == code:
+            return item
+    raise Http404(_("This benefit does not exist."))
+
+
+@member_page()
+def show(request: MemberRequest, code: str) -> HttpResponse:
+    """Show one benefit with its terms and service standard."""
+    item = _item(request, code)
+    context = {
+        **shell(active="benefits", back="benefits"),
+        "page_title": item.name,
+        "item": item,
+        "row": row_of(item, names=tier_names()),
+        "recent": queries.list_redemptions(member=request.member, benefit=item.benefit, limit=5),
+    }
+    return render_page(request, "portal/benefit.html", context)
+
+
+class UseForm(forms.Form):
+    """Confirmation that a unit is to be used; `token` makes a double click one use."""
+
+    token = forms.UUIDField(widget=forms.HiddenInput())
+    slot_at = forms.DateTimeField(
+        label=_l("When would suit you?"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_l("The provider confirms the time."),
+    )
+    note = forms.CharField(
+        label=_l("Anything we should know?"),
+        required=False,
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, bookable: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not bookable:
+            del self.fields["slot_at"]
+            del self.fields["note"]
+
+    def clean_slot_at(self) -> Any:
+        slot = self.cleaned_data["slot_at"]
+        if slot is not None and slot < clock.now():
+            raise forms.ValidationError(_("Please choose a time to come."))
+        return slot
+
+
+@member_page(methods=("GET", "POST"))
+def use(request: MemberRequest, code: str) -> HttpResponse:
+    """Ask whether to use a unit, and use it."""
+    item = _item(request, code)
+    bookable = item.benefit.channel == "partner"
+    if request.method == "POST":
+        form = UseForm(request.POST, bookable=bookable)
+        if form.is_valid():
+            try:
+                redemption = operations.redeem(
+                    member=request.member,
+                    grant_id=item.grant_id,
+                    key=form.cleaned_data["token"],
+                    slot_at=form.cleaned_data.get("slot_at"),
+                    note=form.cleaned_data.get("note", ""),
+                    by=request.actor,
+                    at=clock.now(),
+                )
+            except DomainError as error:
+                form.add_error(None, error_text(error))
+            else:
+                return hx_redirect(request, reverse("portal:redemption", args=[redemption.key]))
+    else:
+        tomorrow = clock.now() + timedelta(days=2)
+        initial = {"token": uuid7(), "slot_at": tomorrow.replace(minute=0)}
+        form = UseForm(initial=initial, bookable=bookable)
+    context = {
+        **shell(active="benefits", back="benefits"),
+        "page_title": item.name,
+        "item": item,
+        "row": row_of(item, names=tier_names()),
+        "form": form,
+        "bookable": bookable,
+    }
+    status = 422 if form.is_bound else 200
+    return render_page(request, "portal/use.html", context, partial="sheet", status=status)
+
+
+def _redemption(request: MemberRequest, key: UUID) -> Redemption:
+    return queries.get_redemption(key=key, member=request.member)
+
+
+def _order(redemption: Redemption) -> FulfilmentOrder | None:
+    if redemption.channel != "partner":
+        return None
+    try:
+        return get_order(redemption_id=redemption.pk)
+    except OrderNotFoundError:  # the offer to partners is made a moment after the request
+        return None
+
+
+@member_page()
+def follow(request: MemberRequest, key: UUID) -> HttpResponse:
+    """Show where a use stands: code to show, provider, time, what comes next."""
+    redemption = _redemption(request, key)
+    order = _order(redemption)
+    is_open = redemption.state in OPEN_STATES
+    context = {
+        **shell(active="benefits", back="history"),
+        "page_title": text(redemption.benefit.name),
+        "redemption": redemption,
+        "order": order,
+        "steps": list(list_transitions(order_id=order.pk)) if order else [],
+        "is_open": is_open,
+        "may_rate": redemption.state == Redemption.State.FULFILLED and redemption.rating is None,
+    }
+    polls = request.headers.get("HX-Trigger") == "status"
+    status = STOP_POLLING if polls and not is_open else 200
+    return render_page(
+        request, "portal/redemption.html", context, partial={"status": "status"}, status=status
+    )
+
+
+@member_page(methods=("POST",))
+def cancel(request: MemberRequest, key: UUID) -> HttpResponse:
+    """Call a use off; the unit comes back where the terms allow."""
+    redemption = _redemption(request, key)
+    operations.cancel(redemption=redemption, reason="member", by=request.actor, at=clock.now())
+    return hx_redirect(request, reverse("portal:redemption", args=[redemption.key]))
+
+
+class RatingForm(forms.Form):
+    """Stars, recommendation and words."""
+
+    rating = forms.TypedChoiceField(
+        label=_l("How was it?"),
+        coerce=int,
+        choices=[(n, str(n)) for n in range(1, 6)],
+        widget=forms.RadioSelect,
+    )
+    nps = forms.TypedChoiceField(
+        label=_l("How likely are you to recommend us? (0 not at all, 10 very)"),
+        coerce=int,
+        empty_value=None,
+        required=False,
+        choices=[(n, str(n)) for n in range(11)],
+        widget=forms.RadioSelect,
+    )
+    comment = forms.CharField(
+        label=_l("Tell us more"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+@member_page(methods=("GET", "POST"))
+def rate(request: MemberRequest, key: UUID) -> HttpResponse:
+    """Rate a use after it was fulfilled."""
+    redemption = _redemption(request, key)
+    form = RatingForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            operations.rate(
+                redemption=redemption, by=request.actor, at=clock.now(), **form.cleaned_data
+            )
+        except DomainError as error:
+            form.add_error(None, error.detail)
+        else:
+            return hx_redirect(request, reverse("portal:redemption", args=[redemption.key]))
+    context = {
+        **shell(active="benefits", back="history"),
+        "page_title": _("Rate"),
+        "redemption": redemption,
+        "name": text(redemption.benefit.name),
+        "form": form,
+    }
+    status = 422 if form.is_bound else 200
+    return render_page(request, "portal/rate.html", context, partial="sheet", status=status)
+
+
+@member_page()
+def history(request: MemberRequest) -> HttpResponse:
+    """List past and running uses and mall orders, newest first."""
+    after = request.GET.get("after", "")
+    found = queries.list_redemptions(
+        member=request.member, after=int(after) if after.isdigit() else None, limit=PAGE + 1
+    )
+    context = {
+        **shell(active="me", back="home"),
+        "page_title": _("My orders"),
+        "rows": [{"redemption": row, "name": text(row.benefit.name)} for row in found[:PAGE]],
+        "next": str(found[PAGE - 1].pk) if len(found) > PAGE else "",
+    }
+    return render_page(request, "portal/history.html", context, partial="rows")
