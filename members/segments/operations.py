@@ -1,5 +1,6 @@
 """Writing scores, value segments and saved segments."""
 
+import json
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -61,7 +62,7 @@ def recompute_scores(*, on: date, at: datetime, full: bool = False) -> ScoreRun:
         run, _created = ScoreRun.objects.update_or_create(
             as_of=on,
             defaults={
-                "boundaries": _json(boundaries),
+                "boundaries": json.loads(boundaries),
                 "scored": scored,
                 "changed": changed,
                 "finished_at": at,
@@ -197,7 +198,3 @@ def _record(
         target_id=segment.pk,
         changes=changes,
     )
-
-
-def _json(value: Any) -> Any:
-    return value or {}
