@@ -22,8 +22,7 @@ def todo_url(todo: Todo) -> str:
     """Return the page where the work of a to-do card is done."""
     pages = {
         "reserve_draws": "console:budget",
-        "unassigned_orders": "console:orders",
-        "late_orders": "console:orders",
+        "orders.unassigned": "console:orders",
         "mall_orders": "console:mall_orders",
         "redemptions": "console:redemptions",
     }

@@ -217,3 +217,8 @@ def get_line(*, line_id: int) -> BudgetLine:
     if line is None:
         raise NotFoundError(line=line_id)
     return line
+
+
+def count_waiting_draws() -> int:
+    """Return how many draws wait for approval."""
+    return ReserveDraw.objects.filter(state=ReserveDraw.State.REQUESTED).count()
