@@ -33,12 +33,14 @@ def emit(*, type: str, subject: str, data: Mapping[str, Any], at: datetime) -> E
     `subject` is an opaque key such as `member:12`; `data` holds JSON values without personal
     data.
 
+    :raises NoBrandError: outside a brand.
     :raises InvalidEventError: for a type or subject of another form.
     """
+    brand = current_brand()
     if not _TYPE.fullmatch(type) or len(type) > 60 or not subject or len(subject) > 80:
         raise InvalidEventError(f"{type!r} {subject!r}")
     event = Event.objects.create(uuid=uuid7(), type=type, subject=subject, data=dict(data), at=at)
-    _poke_after_commit()
+    _poke_after_commit(brand.schema_name)
     return event
 
 
@@ -52,8 +54,10 @@ def emit_many(
 
     Otherwise the same as `emit` for each of them, in their order. Return how many.
 
+    :raises NoBrandError: outside a brand.
     :raises InvalidEventError: for a type or subject of another form; nothing is written then.
     """
+    brand = current_brand()
     subjects: list[str] = []
     bodies: list[str] = []
     for subject, data in events:
@@ -73,7 +77,7 @@ def emit_many(
             "ORDER BY e.number",
             [type, at, subjects, bodies],
         )
-    _poke_after_commit()
+    _poke_after_commit(brand.schema_name)
     return len(subjects)
 
 
@@ -200,7 +204,7 @@ def _note_failure(event: Event, handler: RegisteredHandler, error: Exception, at
     logger.error(
         "event_handler_failed",
         event_type=event.type,
-        event=str(event.uuid),
+        event_uuid=str(event.uuid),
         handler=handler.name,
         attempts=attempts,
         exc_info=error,
@@ -224,7 +228,7 @@ class _Poke:
         return hash(self.schema)
 
 
-def _poke_after_commit() -> None:
-    poke = _Poke(current_brand().schema_name)
+def _poke_after_commit(schema: str) -> None:
+    poke = _Poke(schema)
     if all(func != poke for _sids, func, *_ in connection.run_on_commit):
         transaction.on_commit(poke)

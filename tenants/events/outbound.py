@@ -26,8 +26,8 @@ MAX_ANSWER_BYTES = 65_536
 _USER_AGENT = "Tessera-Webhooks/1"
 
 
-class RefusedAddressError(ValueError):
-    """The address is one that we never call."""
+class RefusedAddressError(Exception):
+    """The address is one that we never call. No ValueError: `requests` would disguise it."""
 
 
 class CallFailedError(Exception):

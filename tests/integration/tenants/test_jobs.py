@@ -32,6 +32,7 @@ from tenants.jobs.operations import (
 )
 from tenants.jobs.queries import get_job, last_heartbeat, list_jobs, queue_state
 from tenants.jobs.schedules import daily, every, monthly
+from tests.integration.tenants.threads import run_in_threads, run_inside
 
 
 def _effects(name: str = "effect") -> int:
@@ -346,7 +347,7 @@ def test_queue_state_counts_what_is_overdue(brand, at, kind):
 @pytest.mark.race
 def test_eight_workers_run_a_job_once(committed_brand, at, kind):
     job = enqueue(kind=kind(), dedupe_key="1", by=SYSTEM, at=at)
-    ran = _in_threads(8, committed_brand, lambda: run_job(job_id=job.pk, at=at))
+    ran = run_in_threads(8, committed_brand, lambda: run_job(job_id=job.pk, at=at))
 
     assert sorted(ran) == [False] * 7 + [True]
     assert _effects() == 1
@@ -355,7 +356,7 @@ def test_eight_workers_run_a_job_once(committed_brand, at, kind):
 @pytest.mark.race
 def test_eight_ticks_make_one_job(committed_brand, at, kind):
     kind(schedule=every(minutes=5))
-    _in_threads(8, committed_brand, lambda: tick(at=at))
+    run_in_threads(8, committed_brand, lambda: tick(at=at))
 
     assert Job.objects.filter(brand=committed_brand).count() == 1
     with platform_context():
@@ -377,7 +378,7 @@ def test_running_job_stops_at_its_next_step_when_asked(committed_brand, at, kind
 
     job = enqueue(kind=kind(work), dedupe_key="1", by=SYSTEM, at=at)
     thread = threading.Thread(
-        target=_inside, args=(committed_brand, run_job), kwargs={"job_id": job.pk, "at": at}
+        target=run_inside, args=(committed_brand, lambda: run_job(job_id=job.pk, at=at))
     )
     thread.start()
     assert started.wait(5)
@@ -399,7 +400,7 @@ def test_progress_inside_a_transaction_does_not_lock_the_row(committed_brand, at
         with transaction.atomic():
             run.progress(1, 2)
             # Another connection reads and writes the row meanwhile.
-            _in_threads(1, committed_brand, lambda: request_cancel(job=run.job, by=SYSTEM))
+            run_in_threads(1, committed_brand, lambda: request_cancel(job=run.job, by=SYSTEM))
             run.complete()
 
     job = enqueue(kind=kind(work), dedupe_key="1", by=SYSTEM, at=at)
@@ -429,27 +430,3 @@ def test_long_run_keeps_its_lease(committed_brand, at, kind, monkeypatch):
     assert leases[1] > leases[0] > job.created_at
     job.refresh_from_db()
     assert (job.state, job.leased_until) == ("done", None)
-
-
-def _inside(brand, function, **kwargs):
-    try:
-        with tenant_context(brand):
-            return function(**kwargs)
-    finally:
-        connection.close()
-
-
-def _in_threads(count, brand, function):
-    barrier = threading.Barrier(count)
-    results = []
-
-    def work():
-        barrier.wait(10)
-        results.append(_inside(brand, function))
-
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results
