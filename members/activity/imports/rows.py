@@ -7,10 +7,11 @@ line only and every bad row is told by its line.
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, NamedTuple
+from types import SimpleNamespace
+from typing import Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from core.money import MAX_MINOR
@@ -18,6 +19,7 @@ from members.activity._fields import EARLIEST_YEAR, GRACE, LENGTHS, MAX_QUANTITY
 from members.activity.imports.sources import MAX_LINE, BadFileError
 
 Delimiter = Literal["comma", "tab", "blank"]
+_Value = TypeVar("_Value")
 
 PURCHASE_COLUMNS = (
     "external_id", "member", "occurred_at", "amount", "currency", "channel", "store", "associate",
@@ -233,34 +235,52 @@ def parse_amount(text: str, *, digits: int) -> int:
     return minor
 
 
+class _Memo(dict[str, _Value]):
+    """Remembers what a text meant: times, amounts, shops repeat themselves in a file."""
+
+    _MOST = 20_000
+
+    def __init__(self, make: Callable[[str], _Value]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, text: str) -> _Value:
+        value = self._make(text.strip())
+        if len(self) < self._MOST:
+            self[text] = value
+        return value
+
+
 def _purchases(
     lines: Iterable[tuple[int, str | None]], header: Header, reading: Reading
 ) -> Iterator[PurchaseRow | Problem]:
-    row = _Fields(header)
-    times: dict[str, tuple[datetime, date]] = {}
     latest = reading.at + GRACE
+    moments = _Memo(lambda text: _moment(text, reading, latest))
+    amounts = _Memo(lambda text: _amount(text, reading))
+    currencies = _Memo(lambda text: _currency(text, reading))
+    channels = _Memo(lambda text: _limited("channel", text))
+    stores = _Memo(lambda text: _limited("store", text))
+    associates = _Memo(lambda text: _limited("associate", text))
+    at = _positions(header, PURCHASE_COLUMNS)
+    identified = "external_id" in header.positions
+    split = _splitter(header)
     for number, line in lines:
         if line is not None and not line.strip():
             continue
         try:
-            row.take(line)
-            text = row.text("occurred_at")
-            known = times.get(text)
-            if known is None:
-                known = _moment(text, reading, latest)
-                if len(times) < 20_000:
-                    times[text] = known
+            fields = split(line)
+            moment = moments[fields[at.occurred_at]]
             yield PurchaseRow(
                 number,
-                row.key("external_id") if "external_id" in header.positions else "",
-                row.key("member"),
-                known[0],
-                known[1],
-                _amount(row.text("amount"), reading),
-                _currency(row.text("currency"), reading),
-                row.limited("channel"),
-                row.limited("store"),
-                row.limited("associate"),
+                _key("external_id", fields[at.external_id]) if identified else "",
+                _key("member", fields[at.member]),
+                moment[0],
+                moment[1],
+                amounts[fields[at.amount]],
+                currencies[fields[at.currency]],
+                channels[fields[at.channel]],
+                stores[fields[at.store]],
+                associates[fields[at.associate]],
             )
         except _BadRowError as bad:
             yield Problem(number, bad.column, bad.code, bad.value)
@@ -269,68 +289,76 @@ def _purchases(
 def _lines(
     lines: Iterable[tuple[int, str | None]], header: Header, reading: Reading
 ) -> Iterator[LineRow | Problem]:
-    row = _Fields(header)
+    amounts = _Memo(lambda text: _amount(text, reading))
+    quantities = _Memo(_quantity)
+    categories = _Memo(lambda text: _limited("category", text))
+    at = _positions(header, LINE_COLUMNS)
+    split = _splitter(header)
     for number, line in lines:
         if line is not None and not line.strip():
             continue
         try:
-            row.take(line)
+            fields = split(line)
             yield LineRow(
                 number,
-                row.key("purchase"),
-                row.key("sku"),
-                row.limited("category"),
-                _quantity(row.text("quantity")),
-                _amount(row.text("amount"), reading),
+                _key("purchase", fields[at.purchase]),
+                _key("sku", fields[at.sku]),
+                categories[fields[at.category]],
+                quantities[fields[at.quantity]],
+                amounts[fields[at.amount]],
             )
         except _BadRowError as bad:
             yield Problem(number, bad.column, bad.code, bad.value)
 
 
-class _Fields:
-    """The fields of the present row, by our names."""
+def _positions(header: Header, columns: tuple[str, ...]) -> SimpleNamespace:
+    """Return where each column is; one that is missing is in the empty field put at the end."""
+    return SimpleNamespace(
+        **{column: header.positions.get(column, header.width) for column in columns}
+    )
 
-    __slots__ = ("_delimiter", "_fields", "_positions", "_width")
 
-    def __init__(self, header: Header) -> None:
-        self._delimiter: Delimiter = header.delimiter
-        self._width = header.width
-        self._positions = dict(header.positions)
-        self._fields: list[str] = []
+def _splitter(header: Header) -> Callable[[str | None], list[str]]:
+    """Return what makes the fields of a line, followed by one empty field."""
+    delimiter, width = header.delimiter, header.width
+    separator = {"comma": ",", "tab": "\t", "blank": None}[delimiter]
 
-    def take(self, line: str | None) -> None:
+    def split(line: str | None) -> list[str]:
         if line is None:
             raise _BadRowError("", "line_too_long", str(MAX_LINE))
-        if _UNSAFE.search(line) or ("\t" in line and self._delimiter == "comma"):
+        # What is printable has none of the characters looked for, and is told much sooner.
+        if not line.isprintable() and (
+            _UNSAFE.search(line) or (delimiter == "comma" and "\t" in line)
+        ):
             raise _BadRowError("", "control_characters")
-        try:
-            fields = _split(line, self._delimiter)
-        except csv.Error:
-            raise _BadRowError("", "lone_quote") from None
-        if len(fields) != self._width:
-            raise _BadRowError("", "wrong_width", f"{len(fields)}/{self._width}")
-        self._fields = fields
+        if '"' in line:
+            try:
+                fields = _split(line, delimiter)
+            except csv.Error:
+                raise _BadRowError("", "lone_quote") from None
+        else:
+            fields = line.split(separator)
+        if len(fields) != width:
+            raise _BadRowError("", "wrong_width", f"{len(fields)}/{width}")
+        fields.append("")
+        return fields
 
-    def text(self, column: str) -> str:
-        position = self._positions.get(column)
-        return "" if position is None else self._fields[position].strip()
+    return split
 
-    def limited(self, column: str) -> str:
-        position = self._positions.get(column)
-        if position is None:
-            return ""
-        text = self._fields[position].strip()
-        if not text.isascii():
-            text = unicodedata.normalize("NFC", text)
-        if len(text) > _LENGTHS[column]:
-            raise _BadRowError(column, "too_long", str(_LENGTHS[column]))
-        return text
 
-    def key(self, column: str) -> str:
-        text = self.limited(column)
-        if not text:
-            raise _BadRowError(column, "empty")
-        return text
+def _limited(column: str, text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if len(text) > _LENGTHS[column]:
+        raise _BadRowError(column, "too_long", str(_LENGTHS[column]))
+    return text
+
+
+def _key(column: str, text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise _BadRowError(column, "empty")
+    return _limited(column, text)
 
 
 def _moment(text: str, reading: Reading, latest: datetime) -> tuple[datetime, date]:

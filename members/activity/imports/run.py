@@ -124,13 +124,20 @@ def import_purchases(
                 error.file = "lines"
                 raise
         staging.analyse()
-        enrolled = _members(options, told, by, at)
+        enrolled = _enrol_missing(by, at) if options.create_members else 0
         progress("writing", 1, 4)
-        resolved, added = staging.add_purchases(derive_ids=derived, has_lines=lines is not None)
-        before = told.count
-        if added < resolved:
-            told.all("purchases", staging.duplicates())
-        unchanged = resolved - added - (told.count - before)
+        shape = {
+            "currency": current_brand().currency,
+            "derive_ids": derived,
+            "has_lines": lines is not None,
+        }
+        added = staging.add_purchases(**shape)
+        unchanged = staged - added
+        if unchanged:
+            before = told.count
+            told.all("purchases", staging.unknown_members())
+            told.all("purchases", staging.duplicates(**shape))
+            unchanged -= told.count - before
         if lines is not None:
             told.all("lines", staging.orphan_lines())
         if told.count and not options.skip_bad:
@@ -219,10 +226,5 @@ def _watched(
     progress(stage, source.source.size, source.source.size)
 
 
-def _members(options: ImportOptions, told: _Told, by: Actor, at: datetime) -> int:
-    enrolled = 0
-    if options.create_members:
-        for chunk in staging.missing_members():
-            enrolled += enrol_many(members=chunk, by=by, at=at)
-    told.all("purchases", staging.unknown_members())
-    return enrolled
+def _enrol_missing(by: Actor, at: datetime) -> int:
+    return sum(enrol_many(members=chunk, by=by, at=at) for chunk in staging.missing_members())

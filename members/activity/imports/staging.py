@@ -6,6 +6,7 @@ a row is refused for is told by its line in the file.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from django.db import connection
 
@@ -14,31 +15,35 @@ from members.activity.effects import ADDED
 from members.activity.imports.rows import LineRow, Problem, PurchaseRow
 
 _PER_WRITE = 2_000
+_REMEMBERED = 20_000
 
 # Dropped first for the sake of two imports in one transaction.
 _TABLES = f"""
-DROP TABLE IF EXISTS import_purchase, import_line, import_resolved, import_missing, {ADDED};
+DROP TABLE IF EXISTS import_purchase, import_line, import_missing, {ADDED};
 CREATE TEMPORARY TABLE import_purchase (
     line bigint NOT NULL, external_id text NOT NULL, member text NOT NULL,
     occurred_at timestamptz NOT NULL, local_date date NOT NULL, amount_minor bigint NOT NULL,
-    currency text NOT NULL, channel text NOT NULL, store_code text NOT NULL,
-    associate text NOT NULL
+    channel text NOT NULL, store_code text NOT NULL, associate text NOT NULL
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE import_line (
     line bigint NOT NULL, purchase text NOT NULL, sku text NOT NULL, category text NOT NULL,
     quantity int NOT NULL, amount_minor bigint NOT NULL, cost_minor bigint
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE {ADDED} (
+    purchase_id bigint NOT NULL, member_id bigint NOT NULL, occurred_at timestamptz NOT NULL,
+    local_date date NOT NULL, amount_minor bigint NOT NULL, channel text NOT NULL,
+    store_code text NOT NULL
 ) ON COMMIT DROP;
 """
 
 # The purchases as they would be written. Without an id in the file, one is made of member, day
 # and running number within both, so that sending the file again meets the same ids.
 _RESOLVED = """
-CREATE TEMPORARY TABLE import_resolved ON COMMIT DROP AS
 SELECT p.line, p.external_id, p.member_id, p.occurred_at, p.local_date, p.amount_minor,
     p.currency, p.channel, p.store_code, p.associate, {digest} AS digest
 FROM (
     SELECT s.line, {external_id} AS external_id, m.id AS member_id, s.occurred_at, s.local_date,
-        s.amount_minor, s.currency, s.channel, s.store_code, s.associate
+        s.amount_minor, '{currency}' AS currency, s.channel, s.store_code, s.associate
     FROM import_purchase s JOIN members_member m ON m.external_id = s.member
     WHERE m.status <> 'erased'
 ) p {lines}
@@ -54,22 +59,18 @@ LEFT JOIN (
 ) lines ON lines.purchase = p.external_id
 """  # noqa: S608
 
+# In the order of the file, so that of two rows with one id the first is taken.
 _ADD_PURCHASES = f"""
-CREATE TEMPORARY TABLE {ADDED} (
-    purchase_id bigint NOT NULL, member_id bigint NOT NULL, occurred_at timestamptz NOT NULL,
-    local_date date NOT NULL, amount_minor bigint NOT NULL, channel text NOT NULL,
-    store_code text NOT NULL
-) ON COMMIT DROP;
 WITH added AS (
     INSERT INTO members_purchase (external_id, member_id, occurred_at, local_date, amount_minor,
         currency, channel, store_code, associate, digest)
     SELECT external_id, member_id, occurred_at, local_date, amount_minor, currency, channel,
         store_code, associate, digest
-    FROM import_resolved ORDER BY line
+    FROM ({{resolved}}) r ORDER BY line
     ON CONFLICT (external_id) DO NOTHING
     RETURNING id, member_id, occurred_at, local_date, amount_minor, channel, store_code
 )
-INSERT INTO {ADDED} SELECT * FROM added;
+INSERT INTO {ADDED} SELECT * FROM added
 """  # noqa: S608
 
 _ADD_LINES = f"""
@@ -101,7 +102,7 @@ WHERE m.id IS NULL OR m.status = 'erased' ORDER BY s.line
 # Rows that were not added because their id exists, here or earlier in the file, with another body.
 _DUPLICATES = """
 SELECT r.line, 'external_id', 'duplicate_purchase', r.external_id
-FROM import_resolved r JOIN members_purchase p ON p.external_id = r.external_id
+FROM ({resolved}) r JOIN members_purchase p ON p.external_id = r.external_id
 WHERE p.digest <> r.digest ORDER BY r.line
 """
 _ORPHAN_LINES = """
@@ -135,15 +136,22 @@ def prepare() -> None:
 
 def stage_purchases(rows: Iterable[PurchaseRow]) -> int:
     """Send the rows to the staging table as they come; return how many there were."""
-    return _copy(
-        "COPY import_purchase FROM STDIN",
-        (
-            f"{row.line}\t{_quote(row.external_id)}\t{_quote(row.member)}\t{row.occurred_at}\t"
-            f"{row.local_date}\t{row.amount_minor}\t{row.currency}\t{_quote(row.channel)}\t"
-            f"{_quote(row.store)}\t{_quote(row.associate)}\n"
-            for row in rows
-        ),
-    )
+    return _copy("COPY import_purchase FROM STDIN", _texts(rows))
+
+
+def _texts(rows: Iterable[PurchaseRow]) -> Iterator[str]:
+    # Many rows share their (very) time and day, whose texts take long to make.
+    times: dict[datetime, str] = {}
+    for row in rows:
+        moment = times.get(row.occurred_at)
+        if moment is None:
+            moment = f"{row.occurred_at}\t{row.local_date}"
+            if len(times) < _REMEMBERED:
+                times[row.occurred_at] = moment
+        yield (
+            f"{row.line}\t{row.external_id}\t{row.member}\t{moment}\t{row.amount_minor}\t"
+            f"{row.channel}\t{row.store}\t{row.associate}\n"
+        )
 
 
 def stage_lines(rows: Iterable[LineRow]) -> int:
@@ -151,7 +159,7 @@ def stage_lines(rows: Iterable[LineRow]) -> int:
     return _copy(
         "COPY import_line (line, purchase, sku, category, quantity, amount_minor) FROM STDIN",
         (
-            f"{row.line}\t{_quote(row.purchase)}\t{_quote(row.sku)}\t{_quote(row.category)}\t"
+            f"{row.line}\t{row.purchase}\t{row.sku}\t{row.category}\t"
             f"{row.quantity}\t{row.amount_minor}\n"
             for row in rows
         ),
@@ -178,23 +186,11 @@ def missing_members(size: int = 10_000) -> Iterator[list[tuple[str, datetime]]]:
         yield found
 
 
-def add_purchases(*, derive_ids: bool, has_lines: bool) -> tuple[int, int]:
-    """Write those staged purchases of known members whose id is new.
-
-    Return how many have a known member, and how many of them were new.
-    """
-    _run(
-        _RESOLVED.format(
-            digest=PURCHASE_SQL.format(
-                p="p", lines="coalesce(lines.text, '')" if has_lines else "''"
-            ),
-            external_id=_DERIVED_ID if derive_ids else "s.external_id",
-            lines=_JOIN_LINES if has_lines else "",
-        )
-    )
-    _run(_ADD_PURCHASES)
+def add_purchases(*, currency: str, derive_ids: bool, has_lines: bool) -> int:
+    """Write those staged purchases of known members whose id is new; return how many."""
+    added = _run(_ADD_PURCHASES.format(resolved=_resolved(currency, derive_ids, has_lines)))
     _run(f"ANALYZE {ADDED}")
-    return _count("import_resolved"), _count(ADDED)
+    return added
 
 
 def add_lines() -> None:
@@ -217,9 +213,9 @@ def unknown_members() -> Iterator[Problem]:
     return _problems(_UNKNOWN_MEMBERS)
 
 
-def duplicates() -> Iterator[Problem]:
+def duplicates(*, currency: str, derive_ids: bool, has_lines: bool) -> Iterator[Problem]:
     """Yield the rows whose id exists with another body; after `add_purchases`."""
-    return _problems(_DUPLICATES)
+    return _problems(_DUPLICATES.format(resolved=_resolved(currency, derive_ids, has_lines)))
 
 
 def orphan_lines() -> Iterator[Problem]:
@@ -227,27 +223,30 @@ def orphan_lines() -> Iterator[Problem]:
     return _problems(_ORPHAN_LINES)
 
 
+def _resolved(currency: str, derive_ids: bool, has_lines: bool) -> str:
+    return _RESOLVED.format(
+        currency=currency,
+        digest=PURCHASE_SQL.format(p="p", lines="coalesce(lines.text, '')" if has_lines else "''"),
+        external_id=_DERIVED_ID if derive_ids else "s.external_id",
+        lines=_JOIN_LINES if has_lines else "",
+    )
+
+
 def _copy(statement: str, texts: Iterable[str]) -> int:
+    """Send rows in the text format of COPY; no field holds a tab or a line end."""
     count = 0
-    block: list[str] = []
+    rest = iter(texts)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for text in texts:
-            block.append(text)
-            count += 1
-            if len(block) == _PER_WRITE:
-                copy.write("".join(block))
-                block.clear()
-        copy.write("".join(block))
+        while block := list(islice(rest, _PER_WRITE)):
+            count += len(block)
+            copy.write("".join(block).replace("\\", "\\\\"))
     return count
 
 
-def _quote(text: str) -> str:
-    return text.replace("\\", "\\\\") if "\\" in text else text
-
-
-def _run(statement: str) -> None:
+def _run(statement: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement)
+        return int(cursor.rowcount)
 
 
 def _count(table: str, what: str = "count(*)") -> int:
