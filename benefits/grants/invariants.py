@@ -33,7 +33,7 @@ SELECT g.rule_id, g.member_id
  WHERE rule.status = 'published' AND g.rule_version = rule.version
    AND {held_out_sql(member="g.member_id", code="rule.code", share="rule.hold_out_bp")}
  ORDER BY 1, 2 LIMIT %s
-"""
+"""  # noqa: S608
 _FULFILLED = """
 SELECT id, cost_minor FROM benefits_redemption
  WHERE state IN ('fulfilled', 'reversed') AND cost_minor <> COALESCE(unit_cost_minor, 0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from benefits.catalogue.regions import lies_in
 from benefits.grants.errors import (
     EndedError,
     NotGrantedError,
@@ -71,7 +72,7 @@ def why_not(
         return Reason("not_yet_started", {"starts_at": right.starts_at})
     if right.used >= right.quantity:
         return Reason("quota_used", {"next_at": next_at})
-    if regions and region not in regions:
+    if not lies_in(region, regions):
         return Reason("outside_region", {"regions": list(regions)})
     return None
 

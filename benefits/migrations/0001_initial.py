@@ -9,8 +9,6 @@ import django.db.models.functions.comparison
 import django.db.models.functions.text
 from django.db import migrations, models
 
-import benefits.rules.models
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -763,8 +761,7 @@ class Migration(migrations.Migration):
                 (
                     "condition",
                     models.JSONField(
-                        default=benefits.rules.models.everyone,
-                        help_text="Who gets it, as a condition.",
+                        default=dict, help_text="Who gets it, as a condition; empty: every member."
                     ),
                 ),
                 (

@@ -1,17 +1,10 @@
 """Grant rules: who gets what, how often, and how much of it."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from benefits.catalogue.models import CODE, Benefit, Package
-
-
-def everyone() -> dict[str, Any]:
-    """Return the condition that every member meets."""
-    return {"all": []}
 
 
 class GrantRule(models.Model):
@@ -49,7 +42,9 @@ class GrantRule(models.Model):
     package = models.ForeignKey(
         Package, on_delete=models.PROTECT, null=True, blank=True, related_name="rules"
     )
-    condition = models.JSONField(default=everyone, help_text=_("Who gets it, as a condition."))
+    condition = models.JSONField(
+        default=dict, help_text=_("Who gets it, as a condition; empty: every member.")
+    )
     cadence = models.CharField(max_length=16, choices=Cadence.choices)
     every_months = models.PositiveSmallIntegerField(null=True, blank=True)
     event_name = models.CharField(max_length=60, blank=True)

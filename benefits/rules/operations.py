@@ -93,7 +93,7 @@ def create_rule(
             "cadence": cadence,
             "benefit": benefit,
             "package": package,
-            "condition": condition if condition is not None else {"all": []},
+            "condition": condition if condition is not None else {},
             **fields,
         }
     )

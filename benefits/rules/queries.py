@@ -16,6 +16,7 @@ from benefits.rules.hold_out import held_out_sql
 from benefits.rules.models import GrantRule
 from core import clock
 from members.segments import conditions
+from members.segments.conditions.nodes import All
 from tenants.brands.context import current_brand
 
 
@@ -130,11 +131,12 @@ def within_caps(
 
 def period_condition(*, rule: GrantRule, at: datetime) -> conditions.Condition:
     """Return the condition to be met now: the rule's own, and the birthday month's cadence."""
-    tree: dict[str, Any] = rule.condition
-    if rule.cadence == GrantRule.Cadence.BIRTHDAY_MONTH:
-        month = clock.local_date(at, current_brand().timezone).month
-        tree = {"all": [tree, {"field": "birthday_month", "op": "=", "value": month}]}
-    return conditions.parse(tree)
+    condition = conditions.parse(rule.condition)
+    if rule.cadence != GrantRule.Cadence.BIRTHDAY_MONTH:
+        return condition
+    month = clock.local_date(at, current_brand().timezone).month
+    birthday = conditions.parse({"field": "birthday_month", "op": "=", "value": month})
+    return All((condition, birthday))
 
 
 def _count(rule: GrantRule, condition: conditions.Condition, at: datetime) -> tuple[int, int]:
