@@ -25,6 +25,7 @@ from members.profiles.errors import ErasedMemberError
 from members.profiles.models import Member
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
+from tenants.events.operations import emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def record_event(
     properties: Mapping[str, Any] | None = None,
     external_id: str | None = None,
 ) -> tuple[ActivityEvent, bool]:
-    """Record a named thing a member did; say whether it is new.
+    """Record a named thing a member did, with the event `activity.recorded`; say whether it is new.
 
     With an `external_id` the same content again changes nothing; without one, each call counts.
 
@@ -211,6 +212,12 @@ def record_event(
     try:
         with transaction.atomic():
             event.save(force_insert=True)
+            emit(
+                type="activity.recorded",
+                subject=f"member:{member.pk}",
+                data={"activity": event.pk, "name": event.name},
+                at=at,
+            )
     except IntegrityError as error:
         if "activity_event_external_id_unique" not in str(error):
             raise
