@@ -19,16 +19,31 @@ HTML_LANGUAGES = {"zh-hans": "zh-Hans", "zh-hant": "zh-Hant"}
 
 
 class BrandLook(Protocol):
-    """What pages show of a brand."""
+    """What pages show of a brand; read only."""
 
-    slug: str
-    name: str
-    locale: str
-    timezone: str
-    currency: str
-    brand_colour: str
-    logo: str
-    schema_name: str
+    @property
+    def slug(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def locale(self) -> str: ...
+
+    @property
+    def timezone(self) -> str: ...
+
+    @property
+    def currency(self) -> str: ...
+
+    @property
+    def brand_colour(self) -> str: ...
+
+    @property
+    def logo(self) -> str: ...
+
+    @property
+    def schema_name(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,7 @@ def brand_of(request: HttpRequest) -> BrandLook:
 def ui_theme(request: HttpRequest) -> UiTheme:
     """Return what the visitor chose: light, dark, or auto to follow the system."""
     chosen = request.COOKIES.get(THEME_COOKIE, "auto")
-    return cast("UiTheme", chosen) if chosen in UI_THEMES else "auto"
+    return chosen if chosen in UI_THEMES else "auto"
 
 
 def html_language(code: str) -> str:

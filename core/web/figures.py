@@ -78,7 +78,7 @@ def format_number(
 ) -> str:
     """Format a count or points with the language's grouping: `128,450`; compact: `3.42M`, `342万`."""
     locale = number_locale(language)
-    if compact and abs(value) >= 1_000_000:
+    if compact and not -1_000_000 < value < 1_000_000:
         text = format_compact_decimal(value, locale=locale, fraction_digits=2)
     else:
         text = format_decimal(value, locale=locale)

@@ -21,7 +21,7 @@ HTMX_VARY = ("HX-Request", "HX-Boosted", "HX-Target")
 def is_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a part of the page, and not for a whole page by a boosted link."""
     htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    return htmx is not None and bool(htmx) and not (htmx.boosted or htmx.history_restore_request)
 
 
 def render_page(

@@ -98,13 +98,13 @@ def to_hex(red: float, green: float, blue: float) -> str:
 
 
 def _linear(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+    return channel / 12.92 if channel <= 0.04045 else math.pow((channel + 0.055) / 1.055, 2.4)
 
 
 def _gamma(channel: float) -> float:
     if channel <= 0.0031308:
         return channel * 12.92
-    return 1.055 * channel ** (1 / 2.4) - 0.055
+    return 1.055 * math.pow(channel, 1 / 2.4) - 0.055
 
 
 def luminance(colour: str) -> float:

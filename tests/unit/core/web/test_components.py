@@ -134,6 +134,14 @@ def test_what_people_typed_is_escaped(markup: str, render: Callable[..., str]) -
     assert "<script" not in html
 
 
+def test_table_without_rows_shows_what_to_do(render: Callable[..., str]) -> None:
+    markup = '<c-table :rows="found"><c-slot name="empty_state">None</c-slot>row</c-table>'
+    assert "<table" not in render(markup, found=[])
+    assert "None" in render(markup, found=[])
+    assert "<table" in render(markup, found=[1])
+    assert "None" not in render(markup, found=[1])
+
+
 def test_empty_table_shows_what_to_do(render: Callable[..., str]) -> None:
     markup = '<c-table :empty="True"><c-slot name="empty_state"><c-empty title="None" /></c-slot>rows</c-table>'
     html = render(markup)
@@ -222,3 +230,15 @@ def test_shell_obeys_the_choice_of_light_or_dark(
         assert attribute in html
     else:
         assert "data-bs-theme" not in html
+
+
+def test_no_dynamic_attribute_is_an_expression() -> None:
+    # Cotton drops `:empty="not rows"` and `:value="x|length"` without a word.
+    tag = re.compile(r"<c-[^>]*>")
+    attribute = re.compile(r'\s:([\w-]+)="([^"]*)"')
+    plain = re.compile(r"[\w.]+|-?[\d.]+|\[\]|\{\}|\[[^\]]*\]|\{\{.*\}\}|\{%.*%\}")
+    for app in ("core", "console", "portal", "tenants"):
+        for path in (ROOT / app).rglob("*.html"):
+            for found in tag.findall(path.read_text(encoding="utf-8")):
+                for name, value in attribute.findall(found):
+                    assert plain.fullmatch(value), f"{path.relative_to(ROOT)}: :{name}={value!r}"
