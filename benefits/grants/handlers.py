@@ -26,7 +26,7 @@ def grant_on_join(event: Event) -> None:
 
 def grant_on_tier_up(event: Event) -> None:
     """Grant the gift of the tier reached, once per member and tier."""
-    tier = event.data["to_tier"]
+    tier = event.data["to"]
     _issue_to(
         event,
         cadence=_Cadence.ON_TIER_UP,
@@ -37,7 +37,7 @@ def grant_on_tier_up(event: Event) -> None:
 
 def grant_on_purchase(event: Event) -> None:
     """Grant what rules give for a purchase, once per purchase."""
-    purchase = event.data["purchase"]
+    purchase = event.data["purchase_id"]
     _issue_to(
         event,
         cadence=_Cadence.ON_PURCHASE,
