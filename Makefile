@@ -13,6 +13,7 @@ VENV = .venv/bin/python
 SERVICES = $(VENV) -m config.services
 
 demo: setup
+	@echo "Starting PostgreSQL and Valkey"
 	@TESSERA_MODE=demo PORT=$(PORT) $(SERVICES) exec --profile demo -- $(VENV) manage.py run --prepare
 
 test: setup-dev

@@ -20,6 +20,7 @@ class PostgreSQL(Server):
 
     name = "database"
     label = "PostgreSQL"
+    process_names = ("postgres", "initdb")
     gentle = signal.SIGINT  # "fast": rolls back what is open, writes a checkpoint
     start_limit = 120.0  # recovery after a crash replays what was written since the checkpoint
 

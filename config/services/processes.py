@@ -66,19 +66,21 @@ def process_is_alive(pid: int) -> bool:
     return _state(pid) != "Z"
 
 
-def list_processes_working_in(folder: Path) -> list[int]:
-    """Return the processes whose current folder is `folder`, ascending.
+def list_processes_working_in(folder: Path, *, names: tuple[str, ...]) -> list[int]:
+    """Return the processes of these names whose current folder is `folder`, ascending.
 
     PostgreSQL (with all its back ends) and Valkey work in their data folder, so this names
-    exactly those that still use it, which a recorded process id can not.
+    exactly those that still use it, which a recorded process id can not. The name keeps a
+    person's shell out of it.
     """
     folder = folder.resolve()
     found: list[int] = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (entry / "cwd").readlink() == folder and _state(int(entry.name)) != "Z":
+            works_there = (entry / "cwd").readlink() == folder
+            if works_there and (entry / "comm").read_text().strip() in names:
                 found.append(int(entry.name))
-    return sorted(found)
+    return sorted(pid for pid in found if _state(pid) != "Z")
 
 
 def list_descendants() -> list[int]:

@@ -56,6 +56,7 @@ class Server(ABC):
 
     name: ServiceName
     label: str
+    process_names: tuple[str, ...]
     gentle: signal.Signals  # ends it in good order
     start_limit = 60.0
     stop_limit = 15.0
@@ -145,14 +146,21 @@ class Server(ABC):
 
         A killed keeper's servers stop by themselves (`die_with_parent`), which may take a moment.
         """
-        if wait_until(lambda: not list_processes_working_in(self.folder), seconds=5.0):
+
+        def gone() -> bool:
+            return not self._leftovers()
+
+        if wait_until(gone, seconds=5.0):
             return
         for number in (signal.SIGQUIT, signal.SIGKILL):
-            for pid in list_processes_working_in(self.folder):
+            for pid in self._leftovers():
                 send(pid, number)
-            if wait_until(lambda: not list_processes_working_in(self.folder), seconds=5.0):
+            if wait_until(gone, seconds=5.0):
                 return
         raise ServicesError(f"an earlier {self.label} in {self.folder} can not be ended")
+
+    def _leftovers(self) -> list[int]:
+        return list_processes_working_in(self.folder, names=self.process_names)
 
     def last_words(self) -> str:
         """Return the log's last line that looks like a reason."""

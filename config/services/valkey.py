@@ -12,6 +12,7 @@ from config.services.servers import LOOPBACK, Server
 class Valkey(Server):
     """A Valkey instance: what broker and cache share."""
 
+    process_names = ("valkey-server",)
     gentle = signal.SIGTERM
     default_port: int
     settings: Mapping[str, str]

@@ -184,12 +184,15 @@ def test_start_after_a_crash_with_a_strangers_process_id(
     user.kill()
     assert sandbox.wait_until_gone() == []
     stale = sandbox.data / "services" / "test" / "database" / "postmaster.pid"
+    bystander = subprocess.Popen(["sleep", "300"], cwd=stale.parent, text=True)
+    users.append(bystander)
     lines = stale.read_text().splitlines()
     assert lines[0] == str(server)
     stale.write_text("\n".join([str(stranger.pid), *lines[1:]]))
 
     assert sandbox.run(*asking("print(1)")).stdout == "1\n"
     assert stranger.poll() is None
+    assert bystander.poll() is None
 
 
 def test_crashed_servers_are_started_again(sandbox: Sandbox) -> None:
