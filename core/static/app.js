@@ -96,7 +96,11 @@
     const first = wrong || $('[autofocus]', dialog) || $('input:not([type=hidden]):not([disabled]), select, textarea', dialog);
     if (first) first.focus();
   });
-  document.addEventListener('dialog:close', closeDialog);
+  document.addEventListener('dialog:close', () => {
+    const page = $('main .dialog-form[data-back]');
+    if (page && !$('#dlg').open) location.assign(page.dataset.back);
+    else closeDialog();
+  });
   document.addEventListener('close', (event) => {
     if (event.target.id !== 'dlg') return;
     document.body.append($('#toasts'));
@@ -143,8 +147,7 @@
     if (at('[data-toast-close]')) at('[data-toast]').remove();
     else if (at('[data-dialog-close]')) {
       const dialog = at('dialog');
-      if (dialog) dialog.close();
-      else history.back();
+      if (dialog) { event.preventDefault(); dialog.close(); } else if (!at('a[href]')) history.back();
     } else if (event.target.id === 'dlg') {
       // A click on the backdrop lands on the dialog itself, outside its box.
       const box = event.target.getBoundingClientRect();

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -68,12 +69,21 @@ def toast(
 
 
 def done(
-    message: str | Promise | None = None, *, changed: str | tuple[str, ...] = ()
+    message: str | Promise | None = None,
+    *,
+    changed: str | tuple[str, ...] = (),
+    request: HttpRequest | None = None,
+    url: str = "",
 ) -> HttpResponse:
     """Answer a dialog's form that succeeded: 204 closes the dialog, events refresh lists.
 
-    `changed` names what changed; lists listen with `hx-trigger="tiers:changed from:body"`.
+    `changed` names what changed; lists listen with `hx-trigger="tiers:changed from:body"`. With
+    `request` and `url`, a browser without JavaScript is led to that page instead.
     """
+    if request is not None and url and not getattr(request, "htmx", None):
+        if message is not None:
+            messages.success(request, str(message))
+        return HttpResponseRedirect(url)
     response = HttpResponse(status=204)
     trigger(response, "dialog:close")
     if message is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.test import override_settings
 
 from core.web.responses import done, hx_redirect, render_page, toast, trigger
@@ -91,3 +92,12 @@ def test_redirect_for_browser_and_for_htmx(ask: Callable[..., Any]) -> None:
     htmx = hx_redirect(ask(htmx={}), "/there")
     assert (htmx.status_code, htmx["HX-Redirect"]) == (200, "/there")
     assert "Location" not in htmx
+
+
+def test_done_without_javascript_goes_on_to_a_page(ask: Callable[..., Any]) -> None:
+    request = ask(method="post")
+    request._messages = CookieStorage(request)
+    response = done("Saved.", changed="tiers", request=request, url="/tiers")
+    assert (response.status_code, response["Location"]) == (302, "/tiers")
+    assert [str(message) for message in request._messages] == ["Saved."]
+    assert done("Saved.", request=ask(method="post", htmx={}), url="/tiers").status_code == 204
