@@ -2,12 +2,12 @@
 .POSIX:
 .PHONY: demo test check bench clean setup setup-dev
 
-PORT = 8000
-PYTHON = python3
+PORT ?= 8000
+PYTHON ?= python3
 # One section of the benchmarks (members, benefits, partners, insights, growth, web, platform).
-SECTION =
+SECTION ?=
 # More arguments for pytest: make test ARGS="-k redeem -x".
-ARGS =
+ARGS ?=
 
 VENV = .venv/bin/python
 SERVICES = $(VENV) -m config.services
