@@ -13,8 +13,8 @@ def alert_subject(alert: Alert, names: dict[int, str]) -> str:
         return names.get(alert.subject_id, f"#{alert.subject_id}")
     if alert.subject_type == "programme":
         return _("The whole programme")
-    if alert.subject_type == "order":
-        return _("Order %(number)s") % {"number": alert.subject_id}
+    if alert.subject_type == "redemption":
+        return _("Order %(number)s") % {"number": alert.figures.get("order", alert.subject_id)}
     return _("Budget")
 
 

@@ -1,0 +1,1 @@
+"""The demo: three brands with a year of history, made from a fixed seed."""
