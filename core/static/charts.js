@@ -4,6 +4,7 @@
 const { init } = await import(document.body.dataset.echarts);
 
 const live = new Map();
+let printing = false;
 const language = () => document.documentElement.lang || 'en';
 
 /* ---- Colours: light-dark() only resolves on a real property, so a probe reads it ------------- */
@@ -35,7 +36,7 @@ const luminance = (colour) => {
   const [r, g, b] = parts(colour).map((value) => { const c = value / 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; });
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
-const inkOn = (colour) => (luminance(colour) > 0.3 ? '#111' : '#fff');
+const inkOn = (colour) => (luminance(colour) > 0.18 ? '#111' : '#fff');
 
 /* ---- Figures ------------------------------------------------------------------------------------ */
 
@@ -63,7 +64,8 @@ function formats(spec) {
 function frame(spec, c, f) {
   const font = getComputedStyle(document.body).fontFamily;
   return {
-    animationDuration: matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 450,
+    animation: !matchMedia('(prefers-reduced-motion: reduce), print').matches && !printing,
+    animationDuration: 450,
     aria: { enabled: true },
     color: (spec.palette || []).length ? spec.palette.map((n) => c.series[n - 1]) : c.series,
     textStyle: { fontFamily: font, color: c.text, fontSize: 12 },
@@ -292,4 +294,24 @@ export function dispose(element) {
 }
 
 document.addEventListener('theme:changed', () => { for (const element of live.keys()) render(element); });
-window.addEventListener('beforeprint', () => { for (const chart of live.values()) chart.resize({ animation: { duration: 0 } }); });
+
+/* Paper is white: draw in light colours at once, and go back afterwards. */
+const root = document.documentElement;
+let before = null;
+
+function redraw() {
+  for (const [element, chart] of live) { chart.resize(); render(element); chart.getZr().flush(); }
+}
+
+window.addEventListener('beforeprint', () => {
+  printing = true;
+  before = root.getAttribute('data-bs-theme');
+  root.setAttribute('data-bs-theme', 'light');
+  redraw();
+});
+window.addEventListener('afterprint', () => {
+  if (before === null) root.removeAttribute('data-bs-theme');
+  else root.setAttribute('data-bs-theme', before);
+  printing = false;
+  redraw();
+});
