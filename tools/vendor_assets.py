@@ -78,7 +78,7 @@ def bundle(esbuild: Path, work: Path, entry: str, output: Path, *, form: str, ba
     shutil.copy(SOURCES / entry, work / entry)
     command = [
         str(esbuild), entry, "--bundle", "--minify", f"--format={form}", "--target=es2020",
-        "--legal-comments=none", "--charset=utf8", f"--banner:js={banner}", f"--outfile={output}",
+        "--legal-comments=eof", "--charset=utf8", f"--banner:js={banner}", f"--outfile={output}",
         '--define:process.env.NODE_ENV="production"', "--log-level=warning",
     ]  # fmt: skip
     subprocess.run(command, cwd=work, check=True)
@@ -148,7 +148,10 @@ def build() -> list[tuple[Path, Package, str]]:
 
         licences = TARGET / "licences"
         licences.mkdir(exist_ok=True)
-        texts = []
+        # The package of Tabler comes without the text of its licence.
+        own = licences / "tabler-core-LICENSE"
+        shutil.copy(SOURCES / "licences" / own.name, own)
+        texts = [(own, TABLER, "licence text")]
         for package, path in found.items():
             for source in sorted(path.glob("LICENSE*")) + sorted(path.glob("NOTICE*")):
                 copy = licences / f"{package.name.replace('@', '').replace('/', '-')}-{source.name}"
