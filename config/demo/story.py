@@ -179,7 +179,7 @@ class Story:
         while expire_chunk(at=at).accounts:
             pass
         evaluate_range(low=0, high=2**40, on=day, at=at)
-        recompute_scores(on=day)
+        recompute_scores(on=day, at=at)
         _deliver(at)
 
     # --- Benefits -------------------------------------------------------------------------
