@@ -7,8 +7,12 @@ time-outs below were measured against killed children, killed workers and a stop
 import os
 from typing import Any
 
-from celery.signals import celeryd_after_setup, worker_before_create_process, worker_process_init
-from kombu import Queue
+from celery.signals import (
+    celeryd_after_setup,
+    worker_before_create_process,
+    worker_process_init,
+    worker_ready,
+)
 from tenant_schemas_celery.app import CeleryApp
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -35,7 +39,13 @@ def allow_long_statements(**_: Any) -> None:
     from django.db import connections
 
     options = connections["default"].settings_dict["OPTIONS"]
+    # One task at a time needs no pool, and each task starts on a fresh connection.
+    options.pop("pool", None)
     options["options"] += " -c statement_timeout=10min -c idle_in_transaction_session_timeout=5min"
 
 
-__all__ = ["Queue", "app"]
+@worker_ready.connect
+def start_at_once(**_: Any) -> None:
+    """Look for work now; beat's first messages come only after their interval."""
+    for task in ("jobs.sweep", "jobs.tick", "events.sweep"):
+        app.send_task(task, queue="default", retry=False)

@@ -1,10 +1,9 @@
 """Celery's settings; read when the application is first used."""
 
-from kombu import Queue
+from django.conf import settings
+from kombu import Exchange, Queue
 
-from config.settings import BROKER_URL
-
-broker_url = BROKER_URL
+broker_url = settings.BROKER_URL
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 broker_transport_options = {
@@ -21,7 +20,10 @@ broker_transport_options = {
 visibility_timeout = 900
 
 # Calls to other machines have a queue of their own, so that a slow one holds up nothing else.
-task_queues = (Queue("default"), Queue("outbound"))
+# Exchange and key are spelled out: by default both queues would get every message.
+task_queues = tuple(
+    Queue(name, Exchange(name), routing_key=name) for name in ("default", "outbound")
+)
 task_default_queue = "default"
 task_create_missing_queues = False
 task_serializer = "json"
