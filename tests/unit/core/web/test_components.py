@@ -242,3 +242,36 @@ def test_no_dynamic_attribute_is_an_expression() -> None:
             for found in tag.findall(path.read_text(encoding="utf-8")):
                 for name, value in attribute.findall(found):
                     assert plain.fullmatch(value), f"{path.relative_to(ROOT)}: :{name}={value!r}"
+
+
+def _styled(*sheets: str) -> set[str]:
+    texts = ((ROOT / "core" / "static" / name).read_text(encoding="utf-8") for name in sheets)
+    found = (re.findall(r"\.(-?[A-Za-z_](?:[\w-]|\\.)*)", text) for text in texts)
+    return {name.replace("\\", "") for names in found for name in names}
+
+
+def _classes(markup: str) -> set[str]:
+    """Return the classes written out in a template; built ones are left out."""
+    markup = re.sub(r"\{% comment.*?endcomment %\}", "", markup, flags=re.DOTALL)
+    markup = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "\0", markup, flags=re.DOTALL)
+    values = re.findall(r'\bclass="([^"]*)"', markup)
+    return {name for value in values for name in value.split() if "\0" not in name}
+
+
+@pytest.mark.parametrize(
+    ("folder", "sheet"),
+    [
+        ("console/templates", "tabler.min.css"),
+        ("core/templates", "tabler.min.css"),
+        # These load only the families named in tools/vendor/portal_css.txt.
+        ("portal/templates", "tabler-portal.min.css"),
+        ("core/templates/cotton/portal", "tabler-portal.min.css"),
+        ("core/templates/account", "tabler-portal.min.css"),
+        ("core/templates/mfa", "tabler-portal.min.css"),
+    ],
+)
+def test_every_class_has_a_style(folder: str, sheet: str) -> None:
+    known = _styled("app.css", f"vendor/tabler/{sheet}")
+    for path in (ROOT / folder).rglob("*.html"):
+        unknown = _classes(path.read_text(encoding="utf-8")) - known
+        assert not unknown, f"{path.relative_to(ROOT)}: no style for {sorted(unknown)}"
