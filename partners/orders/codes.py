@@ -19,7 +19,7 @@ WINDOW = timedelta(minutes=15)
 _IGNORED = str.maketrans("", "", " -\t\n")
 
 
-def digest(*, number: str, code: str, key: str | None = None) -> str:
+def digest(*, number: str, code: str, key: str | bytes | None = None) -> str:
     """Return the keyed digest of a code for one order of this brand.
 
     A code is short, so a plain hash could be searched through; without the key it cannot.

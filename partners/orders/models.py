@@ -49,6 +49,9 @@ class FulfilmentOrder(models.Model):
     From `offered` to `fulfilled` the order holds one unit of `offering` on `service_on`.
     `price_minor` is the price in force at acceptance, the one that is settled. The verification
     code itself is only with the member; here is its digest.
+
+    Each redemption adds a row, so keys of things that are never deleted have no index of their
+    own beside those named below.
     """
 
     class State(models.TextChoices):
@@ -62,11 +65,11 @@ class FulfilmentOrder(models.Model):
         CANCELLED = "cancelled", _("Cancelled")
         DISPUTED = "disputed", _("Disputed")
 
-    number = models.CharField(max_length=12, unique=True)
+    number = models.CharField(max_length=12)
     redemption = models.OneToOneField(
         Redemption, on_delete=models.PROTECT, related_name="fulfilment_order"
     )
-    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="+")
+    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="+", db_index=False)
     member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+")
     region = models.CharField(max_length=REGION_LENGTH, blank=True)
     wanted_at = models.DateTimeField(
@@ -78,10 +81,20 @@ class FulfilmentOrder(models.Model):
         default=1, help_text=_("Each time staff send it out again, all partners may be asked.")
     )
     partner = models.ForeignKey(
-        Partner, null=True, blank=True, on_delete=models.PROTECT, related_name="orders"
+        Partner,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="orders",
+        db_index=False,
     )
     offering = models.ForeignKey(
-        Offering, null=True, blank=True, on_delete=models.PROTECT, related_name="orders"
+        Offering,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="orders",
+        db_index=False,
     )
     service_on = models.DateField(null=True, blank=True)
     price_minor = models.BigIntegerField(null=True, blank=True)
@@ -104,6 +117,8 @@ class FulfilmentOrder(models.Model):
 
     class Meta:
         constraints = [
+            # What partners and staff call it.
+            models.UniqueConstraint(name="order_number_unique", fields=["number"]),
             # Without a partner there is nothing reserved; with one there always is.
             models.CheckConstraint(
                 name="order_partner_whole",
@@ -164,11 +179,17 @@ class OrderOffer(models.Model):
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
     # Offers have no meaning without their order.
-    order = models.ForeignKey(FulfilmentOrder, on_delete=models.CASCADE, related_name="offers")
+    order = models.ForeignKey(
+        FulfilmentOrder, on_delete=models.CASCADE, related_name="offers", db_index=False
+    )
     number = models.PositiveSmallIntegerField()
     round = models.PositiveSmallIntegerField(default=1)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="offers")
-    offering = models.ForeignKey(Offering, on_delete=models.PROTECT, related_name="offers")
+    partner = models.ForeignKey(
+        Partner, on_delete=models.PROTECT, related_name="offers", db_index=False
+    )
+    offering = models.ForeignKey(
+        Offering, on_delete=models.PROTECT, related_name="offers", db_index=False
+    )
     service_on = models.DateField()
     price_minor = models.BigIntegerField()
     score = models.PositiveSmallIntegerField(help_text=_("0 to 10,000."))
@@ -182,6 +203,7 @@ class OrderOffer(models.Model):
 
     class Meta:
         constraints = [
+            # Also serves "the offers of one order".
             models.UniqueConstraint(name="order_offer_number", fields=["order", "number"]),
             models.UniqueConstraint(
                 name="order_offer_one_open",

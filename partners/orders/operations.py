@@ -35,7 +35,6 @@ from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 
 _State = FulfilmentOrder.State
-_OPEN_REDEMPTION = (Redemption.State.REQUESTED, Redemption.State.CONFIRMED)
 _REASON_LENGTH = 200
 _FAR = timedelta(days=366)
 _MAX_EVIDENCE = 20
@@ -48,14 +47,7 @@ def request_order(*, redemption_id: int, at: datetime) -> FulfilmentOrder | None
     when the redemption was closed before anybody was asked.
     """
     with transaction.atomic():
-        redemption = (
-            Redemption.objects.select_for_update(of=("self",))
-            .select_related("benefit", "member")
-            .get(pk=redemption_id)
-        )
-        if redemption.state not in _OPEN_REDEMPTION:
-            return FulfilmentOrder.objects.filter(redemption=redemption).first()
-        return dispatch.open_order(redemption=redemption, benefit=redemption.benefit, at=at)
+        return dispatch.open_order(redemption_id=redemption_id, at=at)
 
 
 def accept(
@@ -422,7 +414,7 @@ def set_policy(
     values = {f"weight_{name}": weights[name] for name in PARTS}
     values |= {"accept_minutes": accept_minutes, "horizon_days": horizon_days}
     with transaction.atomic():
-        before = dispatch.get_policy()
+        before = DispatchPolicy.objects.select_for_update().first() or DispatchPolicy()
         policy, _created = DispatchPolicy.objects.update_or_create(singleton=True, defaults=values)
         record(
             by=by,

@@ -10,15 +10,15 @@ brand's weights, rounded down.
 - lead time: 24 ÷ (24 + hours until the service could start)
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.clock import local_date
 from partners.pool.queries import Day, Record, Supply
-from partners.pool.regions import nearness
+from partners.pool.regions import ancestors, fit
 
 FULL = 10_000
 PARTS = ("coverage", "capacity", "price", "scorecard", "lead_time")
@@ -59,8 +59,7 @@ class Wish:
     horizon_days: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A partner that could take the order, with the day it would be and the parts of its score."""
 
     supply: Supply
@@ -70,8 +69,7 @@ class Ranked:
     parts: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """A partner that could not, and the first reason."""
 
     supply: Supply
@@ -108,18 +106,25 @@ def assess(
 
     Equal scores go to the cheaper, then to the lower key, so that the answer is always the same.
     """
-    fits: list[tuple[Supply, int, int, Day, int]] = []
+    paths = ancestors(wish.region)
+    starts: dict[int, _Start] = {}
+    fits: list[tuple[Supply, int, Day, int]] = []
     left_out: list[LeftOut] = []
     for supply in supplies:
-        found = _fit(supply, wish, asked)
+        start = starts.get(supply.lead_time_hours)
+        if start is None:
+            start = starts[supply.lead_time_hours] = _start(wish, supply.lead_time_hours)
+        found = _fit(supply, wish, start, paths, asked)
         if isinstance(found, str):
             left_out.append(LeftOut(supply, found))
         else:
             fits.append((supply, *found))
-    cheapest = min((price for _, price, _, _, _ in fits), default=0)
+    cheapest = min((supply.price_minor or 0 for supply, *_ in fits), default=0)
+    shares = {name: int(getattr(weights, name)) for name in PARTS}
+    total = sum(shares.values()) or 1
     ranked = [
-        _ranked(supply, price, near, day, wait, cheapest, weights)
-        for supply, price, near, day, wait in fits
+        _ranked(supply, near, day, wait, cheapest, shares, total)
+        for supply, near, day, wait in fits
     ]
     ranked.sort(key=lambda each: (-each.score, each.price_minor, each.supply.partner_id))
     return Assessment(ranked, left_out)
@@ -130,50 +135,73 @@ def first_day(supply: Supply, wish: Wish) -> tuple[Day, int] | LeftOutReason:
 
     The search begins when the lead time is over, or when the member wants it if that is later.
     """
-    earliest = wish.at + timedelta(hours=supply.lead_time_hours)
-    start = max(earliest, wish.wanted_at) if wish.wanted_at else earliest
-    since = wish.wanted_at or wish.at
-    begin = local_date(start, wish.zone)
+    return _first_day(supply, wish, _start(wish, supply.lead_time_hours))
+
+
+class _Start(NamedTuple):
+    """When a service with some lead time could begin: the instant, its brand day, the hours."""
+
+    instant: datetime
+    on_date: date
+    wait: int
+
+
+def _start(wish: Wish, lead_time_hours: int) -> _Start:
+    earliest = wish.at + timedelta(hours=lead_time_hours)
+    instant = max(earliest, wish.wanted_at) if wish.wanted_at else earliest
+    return _Start(instant, local_date(instant, wish.zone), _hours(wish, instant))
+
+
+def _hours(wish: Wish, instant: datetime) -> int:
+    waited = (instant - (wish.wanted_at or wish.at)).total_seconds()
+    return max(int(waited // 3600), 0)
+
+
+def _first_day(supply: Supply, wish: Wish, start: _Start) -> tuple[Day, int] | LeftOutReason:
     reason: LeftOutReason = "not_valid"
     for number in range(wish.horizon_days):
-        on_date = begin + timedelta(days=number)
+        on_date = start.on_date + timedelta(days=number) if number else start.on_date
         if on_date < supply.valid_from:
             continue
         if supply.valid_to is not None and on_date >= supply.valid_to:
             break
         reason = "no_capacity"
         day = supply.days.get(on_date) or Day(on_date, supply.capacity_per_day, 0)
-        if day.left:
-            midnight = datetime.combine(on_date, time(), ZoneInfo(wish.zone))
-            wait = (max(start, midnight) - since).total_seconds()
-            return day, max(int(wait // 3600), 0)
+        if day.reserved < day.capacity:
+            if number == 0:
+                return day, start.wait
+            return day, _hours(wish, datetime.combine(on_date, time(), ZoneInfo(wish.zone)))
     return reason
 
 
 def _fit(
-    supply: Supply, wish: Wish, asked: Collection[int]
-) -> tuple[int, int, Day, int] | LeftOutReason:
-    near = nearness(supply.regions, wish.region)
-    refusals: tuple[tuple[bool, LeftOutReason], ...] = (
-        (supply.partner_status != "active", "partner_not_active"),
-        (supply.status != "active", "offering_not_active"),
-        (near is None, "outside_region"),
-        (supply.partner_id in asked, "already_asked"),
-        (supply.price_minor is None, "no_price"),
-    )
-    for refused, reason in refusals:
-        if refused:
-            return reason
-    found = first_day(supply, wish)
-    if isinstance(found, str):
-        return found
-    day, wait = found
-    return supply.price_minor or 0, near or 0, day, wait
+    supply: Supply, wish: Wish, start: _Start, paths: Sequence[str], asked: Collection[int]
+) -> tuple[int, Day, int] | LeftOutReason:
+    if supply.partner_status != "active":
+        return "partner_not_active"
+    if supply.status != "active":
+        return "offering_not_active"
+    near = fit(supply.regions, paths)
+    if near is None:
+        return "outside_region"
+    if supply.partner_id in asked:
+        return "already_asked"
+    if supply.price_minor is None:
+        return "no_price"
+    found = _first_day(supply, wish, start)
+    return found if isinstance(found, str) else (near, *found)
 
 
 def _ranked(
-    supply: Supply, price: int, near: int, day: Day, wait: int, cheapest: int, weights: Weights
+    supply: Supply,
+    near: int,
+    day: Day,
+    wait: int,
+    cheapest: int,
+    shares: dict[str, int],
+    total: int,
 ) -> Ranked:
+    price = supply.price_minor or 0
     parts = {
         "coverage": near,
         "capacity": FULL * day.left // day.capacity,
@@ -181,9 +209,7 @@ def _ranked(
         "scorecard": scorecard(supply.record),
         "lead_time": FULL * 24 // (24 + wait),
     }
-    shares = {name: int(getattr(weights, name)) for name in PARTS}
-    total = sum(shares.values())
-    score = sum(parts[name] * shares[name] for name in PARTS) // total if total else 0
+    score = sum(parts[name] * share for name, share in shares.items()) // total
     return Ranked(supply, price, day.on_date, score, parts)
 
 

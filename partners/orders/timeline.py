@@ -11,7 +11,7 @@ from core.actors import Actor
 from partners.orders.errors import VersionMismatchError
 from partners.orders.models import FulfilmentOrder, OrderTransition
 from tenants.audit.operations import record
-from tenants.events.operations import emit
+from tenants.events.operations import emit_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,16 @@ def write(
         before = step.to_state
     OrderTransition.objects.bulk_create(rows)
     for row, step in zip(rows, steps, strict=True):
-        emit(
-            type=f"partner_order.{step.event}",
-            subject=f"order:{order.number}",
-            data=_event_data(order, step, row.number),
-            at=at,
-        )
+        tell(order, step, version=row.number, at=at)
+
+
+def tell(order: FulfilmentOrder, step: Step, *, version: int, at: datetime) -> None:
+    """Write the event of one step; its transition is the caller's to append."""
+    emit_many(
+        type=f"partner_order.{step.event}",
+        events=[(f"order:{order.number}", _event_data(order, step, version))],
+        at=at,
+    )
 
 
 def _event_data(order: FulfilmentOrder, step: Step, version: int) -> dict[str, Any]:

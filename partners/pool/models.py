@@ -57,8 +57,12 @@ class Offering(models.Model):
         PAUSED = "paused", _("Paused")
         ENDED = "ended", _("Ended")
 
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="offerings")
-    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="offerings")
+    partner = models.ForeignKey(
+        Partner, on_delete=models.PROTECT, related_name="offerings", db_index=False
+    )
+    benefit = models.ForeignKey(
+        Benefit, on_delete=models.PROTECT, related_name="offerings", db_index=False
+    )
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
     regions = ArrayField(
         models.CharField(max_length=REGION_LENGTH),
@@ -83,7 +87,7 @@ class Offering(models.Model):
 
     class Meta:
         constraints = [
-            # The key that partners hold must not split in two.
+            # The key that partners hold must not split in two; also lists a partner's own.
             models.UniqueConstraint(name="offering_once", fields=["partner", "benefit"]),
             models.CheckConstraint(
                 name="offering_period_order",
@@ -110,7 +114,9 @@ class OfferingPrice(models.Model):
     """
 
     # Prices have no meaning without their offering.
-    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="prices")
+    offering = models.ForeignKey(
+        Offering, on_delete=models.CASCADE, related_name="prices", db_index=False
+    )
     valid_from = models.DateField()
     price_minor = models.BigIntegerField()
     set_at = models.DateTimeField()
@@ -136,7 +142,9 @@ class CapacityDay(models.Model):
     """
 
     # Days have no meaning without their offering.
-    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="days")
+    offering = models.ForeignKey(
+        Offering, on_delete=models.CASCADE, related_name="days", db_index=False
+    )
     on_date = models.DateField()
     capacity = models.PositiveIntegerField()
     reserved = models.PositiveIntegerField(default=0)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -12,8 +12,7 @@ from partners.pool.models import CapacityDay, Offering, OfferingPrice, Partner
 from partners.pool.regions import ancestors
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """Counts of what a partner did over 90 days; all zero for a newcomer."""
 
     offers_answered: int = 0
@@ -26,8 +25,7 @@ class Record:
     rating_sum: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(NamedTuple):
     """One day of an offering: what it takes and what is reserved."""
 
     on_date: date
@@ -41,9 +39,10 @@ class Day:
         return max(self.capacity - self.reserved, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
+class Supply(NamedTuple):
     """An offering as dispatch sees it on one day; `days` holds only days that have a row.
+
+    A named tuple, like its parts, because dispatch makes some hundred for each order.
 
     `price_minor` is None where no price has begun yet.
     """
@@ -54,7 +53,7 @@ class Supply:
     partner_name: str
     partner_status: str
     status: str
-    regions: tuple[str, ...]
+    regions: list[str]
     capacity_per_day: int
     lead_time_hours: int
     sla_hours: int
@@ -219,20 +218,4 @@ def _supply(row: tuple[Any, ...], today: date) -> Supply:
     for number, capacity, reserved in row[21]:
         day = today + timedelta(days=number)
         days[day] = Day(day, capacity, reserved)
-    return Supply(
-        offering_id=row[0],
-        partner_id=row[1],
-        partner_code=row[2],
-        partner_name=row[3],
-        partner_status=row[4],
-        status=row[5],
-        regions=tuple(row[6]),
-        capacity_per_day=row[7],
-        lead_time_hours=row[8],
-        sla_hours=row[9],
-        valid_from=row[10],
-        valid_to=row[11],
-        price_minor=row[12],
-        record=Record(*row[13:21]),
-        days=days,
-    )
+    return Supply(*row[:13], Record(*row[13:21]), days)

@@ -3,7 +3,7 @@
 A brand that names its regions plainly (`shenzhen`) has paths of one step, and nothing changes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 SEPARATOR = "/"
 
@@ -28,9 +28,15 @@ def nearness(served: Iterable[str], region: str) -> int | None:
     counts as one step above the topmost: for `cn/gd/shenzhen`, `cn/gd` gives 7,500 and
     everywhere 2,500. An empty region is served only by those who serve everywhere.
     """
-    paths = ancestors(region)
-    regions = {normalise(path) for path in served}
+    return fit([normalise(path) for path in served], ancestors(region))
+
+
+def fit(served: Collection[str], paths: Sequence[str]) -> int | None:
+    """Do the same for normalised regions and the `ancestors` of a region: once per order."""
+    steps = len(paths) + 1
+    if not served:
+        return 10_000 // steps
     for step, path in enumerate(paths):
-        if path in regions:
-            return 10_000 * (len(paths) + 1 - step) // (len(paths) + 1)
-    return None if regions else 10_000 // (len(paths) + 1)
+        if path in served:
+            return 10_000 * (steps - step) // steps
+    return None

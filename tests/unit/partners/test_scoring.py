@@ -22,7 +22,7 @@ def supply(number: int, **changes: Any) -> Supply:
         partner_name=f"Partner {number}",
         partner_status="active",
         status="active",
-        regions=("cn/gd",),
+        regions=["cn/gd"],
         capacity_per_day=10,
         lead_time_hours=0,
         sla_hours=48,
@@ -32,7 +32,7 @@ def supply(number: int, **changes: Any) -> Supply:
         record=Record(),
         days={},
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def order_of(found: Assessment) -> list[int]:
@@ -44,7 +44,7 @@ def test_the_parts_of_a_score_are_exact() -> None:
     found = assess(
         [
             supply(1, price_minor=1500, lead_time_hours=8, days=day),
-            supply(2, price_minor=1000, regions=("cn",), record=Record(5, 0, 5, 5, 0, 0, 5, 5)),
+            supply(2, price_minor=1000, regions=["cn"], record=Record(5, 0, 5, 5, 0, 0, 5, 5)),
         ],
         WISH,
         Weights(),
@@ -89,7 +89,7 @@ def test_scorecard_is_drawn_towards_the_prior(record: Record, expected: int) -> 
 def test_each_weight_alone_decides(part: str) -> None:
     """The better one in the part wins, whatever the other parts say."""
     worse: dict[str, Any] = {
-        "coverage": {"regions": ()},
+        "coverage": {"regions": []},
         "capacity": {"days": {TODAY: Day(TODAY, 10, 9)}},
         "price": {"price_minor": 1001},
         "scorecard": {"record": Record(3, 0)},
@@ -117,7 +117,7 @@ def test_a_free_price_counts_as_the_cheapest() -> None:
     [
         ({"partner_status": "paused"}, "partner_not_active"),
         ({"status": "paused"}, "offering_not_active"),
-        ({"regions": ("cn/sh",)}, "outside_region"),
+        ({"regions": ["cn/sh"]}, "outside_region"),
         ({"price_minor": None}, "no_price"),
         ({"capacity_per_day": 0}, "no_capacity"),
         ({"valid_to": TODAY}, "not_valid"),
