@@ -937,33 +937,6 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("key",), name="entry_key_unique"),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            models.Q(("delta__gt", 0), ("kind__in", [1, 4, 8])),
-                            models.Q(("delta__lt", 0), ("kind__in", [2, 3, 6])),
-                            ("kind__in", [5, 9]),
-                            models.Q(("delta", 0), ("kind", 7)),
-                            models.Q(("delta__lte", 0), ("kind", 10)),
-                            _connector="OR",
-                        ),
-                        name="entry_sign_of_kind",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            ("shortfall__isnull", True),
-                            models.Q(("kind__in", [5, 10]), ("shortfall__gt", 0)),
-                            _connector="OR",
-                        ),
-                        name="entry_shortfall_of_clawbacks_only",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            ("ref_seq__isnull", True),
-                            ("ref_seq__lt", models.F("seq")),
-                            _connector="OR",
-                        ),
-                        name="entry_ref_is_earlier",
-                    ),
                 ],
             },
         ),
@@ -1231,23 +1204,8 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="lot",
             constraint=models.CheckConstraint(
-                condition=models.Q(("earned__gt", 0)), name="lot_earned_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="lot",
-            constraint=models.CheckConstraint(
                 condition=models.Q(("remaining__gte", 0), ("remaining__lte", models.F("earned"))),
                 name="lot_remaining_within_earned",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="lot",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("is_pending", False), ("available_at__isnull", False), _connector="OR"
-                ),
-                name="lot_pending_has_an_instant",
             ),
         ),
         migrations.AddIndex(
@@ -1397,18 +1355,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="account",
             constraint=models.CheckConstraint(
-                condition=models.Q(("held__gte", 0)), name="account_held_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("pending", 0),
-                    models.Q(("pending__gt", 0), ("pending__lte", models.F("balance"))),
-                    _connector="OR",
+                    ("held__gte", 0),
+                    ("pending__gte", 0),
+                    ("pending__lte", django.db.models.functions.comparison.Greatest("balance", 0)),
                 ),
-                name="account_pending_within_balance",
+                name="account_parts_make_sense",
             ),
         ),
         migrations.AddIndex(

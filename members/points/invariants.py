@@ -115,6 +115,30 @@ WHERE l.earned IS DISTINCT FROM t.earned
 ORDER BY 1, 2, 3 LIMIT %s
 """
 
+_ENTRIES: Final = """
+SELECT account_id, seq, kind, delta, ref_seq, shortfall
+FROM members_entry
+WHERE CASE
+        WHEN kind IN (1, 4, 8) THEN delta <= 0
+        WHEN kind IN (2, 3, 6) THEN delta >= 0
+        WHEN kind = 5 THEN delta = 0 AND ref_seq IS NULL
+        WHEN kind = 7 THEN delta <> 0
+        WHEN kind = 10 THEN delta > 0
+        ELSE kind <> 9
+      END
+   OR (ref_seq IS NOT NULL) <> (kind IN (4, 7, 8, 10) OR kind = 5 AND ref_seq IS NOT NULL)
+   OR ref_seq >= seq
+   OR shortfall <= 0
+   OR shortfall IS NOT NULL AND kind NOT IN (5, 10)
+ORDER BY account_id, seq LIMIT %s
+"""
+
+_WAITING: Final = """
+SELECT account_id, expires_on, seq FROM members_lot
+WHERE is_pending AND (available_at IS NULL OR remaining = 0)
+ORDER BY account_id, seq LIMIT %s
+"""
+
 _REVERSALS: Final = """
 SELECT r.account_id, r.seq, CASE r.kind WHEN 7 THEN points_sum(r.lots) ELSE abs(r.delta) END,
        sum(abs(e.delta) + coalesce(e.shortfall, 0))
@@ -169,6 +193,18 @@ def check_lots() -> list[str]:
     ]
 
 
+def check_entries() -> list[str]:
+    """Signs, references and shortfalls fit the kind of each entry; waiting lots know until when."""
+    return [
+        f"account {row[0]} entry {row[1]}: kind {row[2]}, delta {row[3]}, ref {row[4]}, "
+        f"shortfall {row[5]}"
+        for row in _rows(_ENTRIES)
+    ] + [
+        f"lot {row[0]}/{row[1]}/{row[2]} waits without points or without an instant"
+        for row in _rows(_WAITING)
+    ]
+
+
 def check_reversals() -> list[str]:
     """I7 for points: reversals never pass their entry; each hold ended at most once."""
     return [
@@ -206,6 +242,7 @@ CHECKS: Final[dict[str, Callable[[], list[str]]]] = {
     "points.balances": check_balances,
     "points.books": check_books,
     "points.lots": check_lots,
+    "points.entries": check_entries,
     "points.liability": check_liability,
     "points.reversals": check_reversals,
 }

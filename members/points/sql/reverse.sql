@@ -15,7 +15,6 @@ DECLARE
     v_late bigint := 0;
     v_back bigint[] := '{}';
     v_changes bigint[] := '{}';
-    v_paid record;
 BEGIN
     FOR i IN REVERSE cardinality(p_taken) - 2 .. 1 BY 3 LOOP
         EXIT WHEN v_left = 0;
@@ -46,9 +45,8 @@ BEGIN
         v_changes := v_changes || ARRAY[v_today + p_grace_days, p_seq, v_late];
     END IF;
     IF p_debt > 0 THEN
-        SELECT * INTO v_paid
-        FROM points_take(p_account, least(p_debt, p_amount), p_at, p_today, false);
-        v_changes := v_changes || v_paid.o_lots;
+        v_changes := v_changes
+            || points_take(p_account, least(p_debt, p_amount), p_at, p_today, false, true);
     END IF;
     RETURN v_changes;
 END
@@ -69,11 +67,10 @@ DECLARE
     v_first record;
     v_total bigint;
     v_done bigint;
+    v_taken bigint;
     v_amount bigint;
     v_kind integer;
     v_lots bigint[];
-    v_claw record;
-    v_pending bigint := 0;
 BEGIN
     IF NOT points_is_home(p_brand) THEN
         o_outcome := 'wrong_schema';
@@ -114,8 +111,8 @@ BEGIN
         WHEN v_entry.kind IN (1, 2) OR v_entry.kind = 5 AND v_entry.ref_seq IS NULL
         THEN abs(v_entry.delta) ELSE 0 END;
     SELECT coalesce(sum(abs(e.delta) + coalesce(e.shortfall, 0)), 0),
-           coalesce(sum(abs(e.delta)), 0) AS taken
-    INTO v_done, o_detail
+           coalesce(sum(abs(e.delta)), 0)
+    INTO v_done, v_taken
     FROM members_entry e
     WHERE e.account_id = v_entry.account_id AND e.ref_seq = v_entry.seq AND e.kind IN (4, 5, 10);
     v_amount := coalesce(p_amount, v_total - v_done);
@@ -128,12 +125,10 @@ BEGIN
     o_account := v_entry.account_id;
     IF v_entry.delta > 0 THEN
         v_kind := CASE v_entry.kind WHEN 5 THEN 5 ELSE 10 END;
-        SELECT * INTO v_claw FROM points_claw_back(o_account, v_entry.lots, v_amount, v_total,
-            o_detail, p_at, p_today, v_account.may_go_negative);
-        v_lots := v_claw.o_lots;
-        v_pending := v_claw.o_pending;
-        o_delta := -v_claw.o_claimed;
-        o_shortfall := v_amount - v_claw.o_claimed;
+        SELECT c.o_lots, -c.o_claimed INTO v_lots, o_delta
+        FROM points_claw_back(o_account, v_entry.lots, v_amount, v_total, v_taken, p_at, p_today,
+                              v_account.may_go_negative) AS c;
+        o_shortfall := v_amount + o_delta;
     ELSE
         v_kind := CASE v_entry.kind WHEN 5 THEN 5 ELSE 4 END;
         v_lots := points_give_back(o_account, v_entry.lots, v_done, v_amount,
@@ -142,9 +137,8 @@ BEGIN
         o_delta := v_amount;
         o_shortfall := 0;
     END IF;
-    o_detail := NULL;
     UPDATE members_account
-    SET balance = balance + o_delta, pending = pending - v_pending, seq = seq + 1
+    SET balance = balance + o_delta, seq = seq + 1
     WHERE id = o_account RETURNING seq, balance INTO o_seq, o_balance;
     INSERT INTO members_entry (account_id, seq, kind, delta, balance_after, key, ref_seq, shortfall,
                                lots, source_type, source_id, cause, at)
@@ -161,18 +155,17 @@ $$;
 CREATE FUNCTION points_claw_back(
     p_account bigint, p_credit bigint[], p_amount bigint, p_total bigint, p_before bigint,
     p_at timestamptz, p_today date, p_may_go_negative boolean,
-    OUT o_lots bigint[], OUT o_claimed bigint, OUT o_pending bigint
+    OUT o_lots bigint[], OUT o_claimed bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
     v_own record;
-    v_take record;
+    v_lots bigint[];
     v_waiting boolean;
     v_expired bigint;
     v_claim bigint;
     v_left bigint;
 BEGIN
     o_lots := '{}';
-    o_pending := 0;
     SELECT coalesce(sum(-e.lots[i + 2]), 0) INTO v_expired
     FROM members_entry e CROSS JOIN generate_series(1, cardinality(e.lots), 3) AS i
     WHERE e.account_id = p_account AND e.kind = 3
@@ -191,17 +184,17 @@ BEGIN
         WHERE account_id = p_account AND expires_on = v_own.expires_on AND seq = v_own.seq;
         o_lots := ARRAY[p_credit[1], p_credit[2], v_left - v_claim];
         IF v_own.is_pending THEN
-            o_pending := v_claim - v_left;
+            UPDATE members_account SET pending = pending - (v_claim - v_left)
+            WHERE id = p_account;
         END IF;
     END IF;
     IF v_left > 0 THEN
         PERFORM points_expire_accounts(ARRAY[p_account], p_at, p_today);
         FOREACH v_waiting IN ARRAY ARRAY[false, true] LOOP
             EXIT WHEN v_left = 0;
-            SELECT * INTO v_take FROM points_take(p_account, v_left, p_at, p_today, v_waiting);
-            o_lots := o_lots || v_take.o_lots;
-            o_pending := o_pending + v_take.o_pending;
-            v_left := v_take.o_left;
+            v_lots := points_take(p_account, v_left, p_at, p_today, v_waiting, true);
+            o_lots := o_lots || v_lots;
+            v_left := v_left - points_sum(v_lots);
         END LOOP;
         IF NOT p_may_go_negative THEN
             v_claim := v_claim - v_left;

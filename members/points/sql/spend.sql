@@ -1,39 +1,63 @@
--- Take up to p_amount points out of an account's lots, earliest expiry first. The caller holds the
--- account's row lock and changes the account by what comes back. Lots past their last good day are
+-- Take p_amount points out of an account's lots, earliest expiry first; return the changes. The
+-- caller holds the account's row lock and changes its balance. Lots past their last good day are
 -- never touched. p_waiting = false: from lots that are available at p_at. p_waiting = true: from
--- those that are not yet (only a clawback does that).
--- o_pending: by how much the account's waiting points shrink; a lot whose waiting is over stops
--- counting as waiting as soon as it is touched.
+-- those that are not yet (only a clawback does that). When the lots do not suffice: as much as
+-- there is if p_partly, else null and nothing has changed.
+-- A lot whose waiting is over stops counting as waiting as soon as it is touched.
 CREATE FUNCTION points_take(
     p_account bigint, p_amount bigint, p_at timestamptz, p_today date, p_waiting boolean,
-    OUT o_lots bigint[], OUT o_left bigint, OUT o_pending bigint
-) LANGUAGE plpgsql AS $$
+    p_partly boolean
+) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
-    v_lot record;
+    v_place tid;
+    v_expires_on date := p_today;
+    v_seq bigint := 0;
+    v_remaining bigint;
+    v_is_pending boolean;
+    v_left bigint := p_amount;
     v_quantity bigint;
+    v_pending bigint := 0;
+    v_lots bigint[] := '{}';
 BEGIN
-    o_lots := '{}';
-    o_left := p_amount;
-    o_pending := 0;
-    FOR v_lot IN
-        SELECT l.ctid AS place, l.expires_on, l.seq, l.remaining, l.is_pending
-        FROM members_lot l
-        WHERE l.account_id = p_account AND l.is_open AND l.expires_on >= p_today
-          AND (l.is_pending AND l.available_at > p_at) = p_waiting
-        ORDER BY l.expires_on, l.seq
-    LOOP
-        v_quantity := least(o_left, v_lot.remaining);
-        UPDATE members_lot
-        SET remaining = remaining - v_quantity,
-            is_pending = p_waiting AND remaining > v_quantity
-        WHERE ctid = v_lot.place;
-        IF v_lot.is_pending THEN
-            o_pending := o_pending + CASE WHEN p_waiting THEN v_quantity ELSE v_lot.remaining END;
+    -- One lot at a time, going on behind the last: most spendings need one or two, and a cursor
+    -- over all of them costs more.
+    WHILE v_left > 0 LOOP
+        -- Two queries, as a parameter in place of the difference makes PostgreSQL plan each call.
+        IF p_waiting THEN
+            SELECT l.ctid, l.expires_on, l.seq, l.remaining, l.is_pending
+            INTO v_place, v_expires_on, v_seq, v_remaining, v_is_pending
+            FROM members_lot l
+            WHERE l.account_id = p_account AND (l.expires_on, l.seq) > (v_expires_on, v_seq)
+              AND l.is_open AND l.is_pending AND l.available_at > p_at
+            ORDER BY l.expires_on, l.seq LIMIT 1;
+        ELSE
+            SELECT l.ctid, l.expires_on, l.seq, l.remaining, l.is_pending
+            INTO v_place, v_expires_on, v_seq, v_remaining, v_is_pending
+            FROM members_lot l
+            WHERE l.account_id = p_account AND (l.expires_on, l.seq) > (v_expires_on, v_seq)
+              AND l.is_open AND (NOT l.is_pending OR l.available_at <= p_at)
+            ORDER BY l.expires_on, l.seq LIMIT 1;
         END IF;
-        o_lots := o_lots || ARRAY[v_lot.expires_on - DATE '2000-01-01', v_lot.seq, -v_quantity];
-        o_left := o_left - v_quantity;
-        EXIT WHEN o_left = 0;
+        EXIT WHEN NOT FOUND;
+        v_quantity := least(v_left, v_remaining);
+        UPDATE members_lot
+        SET remaining = v_remaining - v_quantity,
+            is_pending = p_waiting AND v_remaining > v_quantity
+        WHERE ctid = v_place;
+        IF v_is_pending THEN
+            v_pending := v_pending + CASE WHEN p_waiting THEN v_quantity ELSE v_remaining END;
+        END IF;
+        v_lots := v_lots || ARRAY[v_expires_on - DATE '2000-01-01', v_seq, -v_quantity];
+        v_left := v_left - v_quantity;
     END LOOP;
+    IF v_left > 0 AND NOT p_partly THEN
+        PERFORM points_change_lots(p_account, v_lots, -1);
+        v_lots := NULL;
+    END IF;
+    IF v_pending > 0 THEN
+        UPDATE members_account SET pending = pending - v_pending WHERE id = p_account;
+    END IF;
+    RETURN v_lots;
 END
 $$;
 
@@ -70,8 +94,6 @@ DECLARE
     v_held bigint := CASE WHEN p_kind = 6 THEN p_amount ELSE 0 END;
     v_first record;
     v_lots bigint[];
-    v_left bigint := p_amount;
-    v_pending bigint := 0;
     v_guarded boolean;
 BEGIN
     UPDATE members_account
@@ -121,17 +143,14 @@ BEGIN
     END IF;
 
     IF v_guarded THEN
-        SELECT * INTO v_lots, v_left, v_pending
-        FROM points_take(o_account, p_amount, p_at, p_today, false);
-    END IF;
-    IF v_left > 0 THEN
-        IF v_guarded THEN
-            PERFORM points_change_lots(o_account, v_lots, -1);
+        v_lots := points_take(o_account, p_amount, p_at, p_today, false, false);
+        IF v_lots IS NULL THEN
             UPDATE members_account
-            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1,
-                pending = pending - v_pending
+            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1
             WHERE id = o_account;
         END IF;
+    END IF;
+    IF v_lots IS NULL THEN
         o_outcome := 'insufficient';
         SELECT p_amount - greatest(least(a.balance, 0) + coalesce(sum(l.remaining), 0), 0)
         INTO o_detail
@@ -140,9 +159,6 @@ BEGIN
             AND l.expires_on >= p_today
         WHERE a.id = o_account GROUP BY a.balance;
         RETURN;
-    END IF;
-    IF v_pending > 0 THEN
-        UPDATE members_account SET pending = pending - v_pending WHERE id = o_account;
     END IF;
 
     INSERT INTO members_entry (account_id, seq, kind, delta, balance_after, key, lots, source_type,
