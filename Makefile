@@ -32,6 +32,8 @@ clean:
 
 setup:
 	@$(PYTHON) tools/bootstrap.py base
+	@$(VENV) tools/messages.py
 
 setup-dev:
 	@$(PYTHON) tools/bootstrap.py base dev
+	@$(VENV) tools/messages.py

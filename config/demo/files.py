@@ -33,7 +33,9 @@ class BrandFacts:
 def facts_of(spec: BrandSpec, made: Programme) -> BrandFacts:
     """Return the facts of a brand just told: its staff, some members of high tiers, its keys."""
     members = (
-        Member.objects.filter(status=Member.Status.ACTIVE, personal__email__gt="")
+        Member.objects.filter(
+            status=Member.Status.ACTIVE, personal__email__gt="", tier_state__isnull=False
+        )
         .select_related("personal")
         .order_by("-tier_state__tier__rank", "-tier_state__metric_value", "pk")[:SHOWN_MEMBERS]
     )
