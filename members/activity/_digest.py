@@ -30,11 +30,16 @@ LINE_SQL = (
 class LineLike(Protocol):
     """The fields of a line that count."""
 
-    sku: str
-    category: str
-    quantity: int
-    amount_minor: int
-    cost_minor: int | None
+    @property
+    def sku(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def amount_minor(self) -> int: ...
+    @property
+    def cost_minor(self) -> int | None: ...
 
 
 def microseconds(instant: datetime) -> int:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from core import clock
 from core.actors import Actor
 from core.errors import DomainError
+from core.money import MAX_MINOR
 from members.activity import _fields
 from members.activity._digest import event_digest, purchase_digest
 from members.activity.errors import (
@@ -275,7 +276,7 @@ def _clean_lines(lines: Iterable[Line]) -> list[Line]:
                     sku=_fields.clean_text("sku", line.sku, required=True),
                     category=_fields.clean_text("category", line.category),
                     quantity=_fields.check_quantity(line.quantity),
-                    amount_minor=_fields.check_amount(line.amount_minor, lowest=-_fields.MAX_MINOR),
+                    amount_minor=_fields.check_amount(line.amount_minor, lowest=-MAX_MINOR),
                     cost_minor=None
                     if line.cost_minor is None
                     else _fields.check_amount(line.cost_minor, field="cost"),

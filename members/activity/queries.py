@@ -58,10 +58,13 @@ def get_purchase(*, external_id: str) -> Purchase:
 
     :raises PurchaseNotFoundError: if no purchase has this id.
     """
-    purchase = Purchase.objects.select_related("member").filter(external_id=external_id).first()
-    if purchase is None:
-        raise PurchaseNotFoundError(external_id=external_id)
-    return purchase
+    purchases = Purchase.objects.select_related("member")
+    # No text in the database holds a zero byte, and asking for one would be an error.
+    if "\0" not in external_id:
+        purchase = purchases.filter(external_id=external_id).first()
+        if purchase is not None:
+            return purchase
+    raise PurchaseNotFoundError(external_id=external_id)
 
 
 def list_purchases(

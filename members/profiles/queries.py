@@ -1,6 +1,7 @@
 """Finding members."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
 
@@ -20,15 +21,18 @@ def get_member(
 
     :raises MemberNotFoundError: if there is none.
     """
-    members = Member.objects.select_related("personal")
-    try:
-        if external_id is not None:
-            return members.get(external_id=external_id)
-        if number is not None:
-            return members.get(number=number.strip().upper())
-        return members.get(pk=id)
-    except (Member.DoesNotExist, ValueError):
-        raise MemberNotFoundError(external_id=external_id, number=number, id=id) from None
+    given: dict[str, Any] = {
+        "external_id": external_id,
+        "number": number and number.strip().upper(),
+        "pk": id,
+    }
+    lookup = {name: value for name, value in given.items() if value is not None}
+    # No text in the database holds a zero byte, and asking for one would be an error.
+    if len(lookup) == 1 and all("\0" not in str(value) for value in lookup.values()):
+        member = Member.objects.select_related("personal").filter(**lookup).first()
+        if member is not None:
+            return member
+    raise MemberNotFoundError(external_id=external_id, number=number, id=id)
 
 
 def get_member_for_user(user: User) -> Member | None:
@@ -81,7 +85,7 @@ def search_members(*, text: str = "", after: int | None = None, limit: int = 50)
         return list(page.order_by("-pk")[:limit])
     branches = _branches(text)
     sql = " UNION ".join(_BRANCH.format(match=match, join=join) for join, match, _ in branches)
-    parameters: list[object] = []
+    parameters: list[Any] = []
     for _join, _match, values in branches:
         parameters += [*values, after, after, limit]
     with connection.cursor() as cursor:
@@ -91,9 +95,9 @@ def search_members(*, text: str = "", after: int | None = None, limit: int = 50)
     return [found[key] for key in keys if key in found]
 
 
-def _branches(text: str) -> list[tuple[str, str, list[object]]]:
+def _branches(text: str) -> list[tuple[str, str, list[Any]]]:
     """Return what to look for: join, condition, values."""
-    branches: list[tuple[str, str, list[object]]] = [
+    branches: list[tuple[str, str, list[Any]]] = [
         ("", "m.number LIKE %s", [_prefix(text.upper())]),
         ("", "m.external_id LIKE %s", [_prefix(text)]),
         (_PERSONAL, "p.email <> '' AND p.email LIKE %s", [_prefix(text.lower())]),

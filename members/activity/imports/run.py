@@ -24,6 +24,7 @@ from members.activity.imports.rows import (
     read_purchases,
 )
 from members.activity.imports.sources import BadFileError, Lines, inspect
+from members.activity.imports.staging import Shape
 from members.profiles.operations import enrol_many
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
@@ -126,17 +127,17 @@ def import_purchases(
         staging.analyse()
         enrolled = _enrol_missing(by, at) if options.create_members else 0
         progress("writing", 1, 4)
-        shape = {
-            "currency": current_brand().currency,
-            "derive_ids": derived,
-            "has_lines": lines is not None,
-        }
-        added = staging.add_purchases(**shape)
+        shape = Shape(
+            currency=current_brand().currency,
+            derive_ids=derived,
+            has_lines=lines is not None,
+        )
+        added = staging.add_purchases(shape)
         unchanged = staged - added
         if unchanged:
             before = told.count
             told.all("purchases", staging.unknown_members())
-            told.all("purchases", staging.duplicates(**shape))
+            told.all("purchases", staging.duplicates(shape))
             unchanged -= told.count - before
         if lines is not None:
             told.all("lines", staging.orphan_lines())

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO, Protocol
 
 _BLOCK = 1 << 18
 # No row of ours comes near this; a longer line is one bad row, and is not kept in memory.
@@ -52,7 +52,8 @@ def inspect(path: Path, *, encoding: str | None = None) -> Source:
     """Find out how a file is packed and encoded, reading all of it once.
 
     With a byte order mark: UTF-8 or UTF-16. Without: UTF-16 if every other byte of the beginning
-    is zero, else UTF-8 if the whole file is, else GB18030.
+    is zero, else UTF-8 if the whole file is, else GB18030. A text of very few Chinese characters
+    can be both; then `encoding` decides.
 
     :raises BadFileError: `no_file`, `empty_file`, `broken_gzip`, `broken_encoding`.
     """
@@ -79,6 +80,12 @@ def inspect(path: Path, *, encoding: str | None = None) -> Source:
             continue
         return Source(path=path, size=size, is_gzip=is_gzip, encoding=candidate)
     raise broken or BadFileError("broken_encoding", encoding="?", reason="?")
+
+
+class _Readable(Protocol):
+    """What content is read from: a file, or what unpacks it."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class Lines:
@@ -127,7 +134,7 @@ class Lines:
 
 
 @contextmanager
-def _opened(path: Path, *, is_gzip: bool) -> Iterator[tuple[IO[bytes], BinaryIO]]:
+def _opened(path: Path, *, is_gzip: bool) -> Iterator[tuple[_Readable, BinaryIO]]:
     """Open a file; yield what gives its content, and the file itself for its position."""
     try:
         raw = path.open("rb")
@@ -137,7 +144,7 @@ def _opened(path: Path, *, is_gzip: bool) -> Iterator[tuple[IO[bytes], BinaryIO]
         yield (gzip.GzipFile(fileobj=raw) if is_gzip else raw), raw
 
 
-def _read(data: IO[bytes], size: int) -> bytes:
+def _read(data: _Readable, size: int) -> bytes:
     try:
         return data.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile):

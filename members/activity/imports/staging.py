@@ -5,6 +5,7 @@ a row is refused for is told by its line in the file.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -121,6 +122,15 @@ SELECT row_number() OVER () AS number, missing.* FROM (
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What all rows of an import share: the currency, and what the files have."""
+
+    currency: str
+    derive_ids: bool
+    has_lines: bool
+
+
 def prepare() -> None:
     """Make the staging tables; one import at a time in each brand, without time limits."""
     with connection.cursor() as cursor:
@@ -186,9 +196,9 @@ def missing_members(size: int = 10_000) -> Iterator[list[tuple[str, datetime]]]:
         yield found
 
 
-def add_purchases(*, currency: str, derive_ids: bool, has_lines: bool) -> int:
+def add_purchases(shape: Shape) -> int:
     """Write those staged purchases of known members whose id is new; return how many."""
-    added = _run(_ADD_PURCHASES.format(resolved=_resolved(currency, derive_ids, has_lines)))
+    added = _run(_ADD_PURCHASES.format(resolved=_resolved(shape)))
     _run(f"ANALYZE {ADDED}")
     return added
 
@@ -213,9 +223,9 @@ def unknown_members() -> Iterator[Problem]:
     return _problems(_UNKNOWN_MEMBERS)
 
 
-def duplicates(*, currency: str, derive_ids: bool, has_lines: bool) -> Iterator[Problem]:
+def duplicates(shape: Shape) -> Iterator[Problem]:
     """Yield the rows whose id exists with another body; after `add_purchases`."""
-    return _problems(_DUPLICATES.format(resolved=_resolved(currency, derive_ids, has_lines)))
+    return _problems(_DUPLICATES.format(resolved=_resolved(shape)))
 
 
 def orphan_lines() -> Iterator[Problem]:
@@ -223,12 +233,14 @@ def orphan_lines() -> Iterator[Problem]:
     return _problems(_ORPHAN_LINES)
 
 
-def _resolved(currency: str, derive_ids: bool, has_lines: bool) -> str:
+def _resolved(shape: Shape) -> str:
     return _RESOLVED.format(
-        currency=currency,
-        digest=PURCHASE_SQL.format(p="p", lines="coalesce(lines.text, '')" if has_lines else "''"),
-        external_id=_DERIVED_ID if derive_ids else "s.external_id",
-        lines=_JOIN_LINES if has_lines else "",
+        currency=shape.currency,
+        digest=PURCHASE_SQL.format(
+            p="p", lines="coalesce(lines.text, '')" if shape.has_lines else "''"
+        ),
+        external_id=_DERIVED_ID if shape.derive_ids else "s.external_id",
+        lines=_JOIN_LINES if shape.has_lines else "",
     )
 
 

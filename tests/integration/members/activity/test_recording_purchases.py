@@ -15,6 +15,7 @@ from members.activity.errors import (
     DuplicateEventError,
     DuplicatePurchaseError,
     DuplicateRefundError,
+    PurchaseNotFoundError,
     RefundTooLargeError,
 )
 from members.activity.invariants import CHECKS
@@ -142,6 +143,13 @@ def test_another_member_with_the_same_id_is_refused(body: dict[str, Any], at: da
     with pytest.raises(DuplicatePurchaseError):
         add_purchase(**{**body, "member": other})
     assert days(other) == []
+
+
+@pytest.mark.parametrize("key", ["none", "", "P-1\0"])
+def test_no_such_purchase(body: dict[str, Any], key: str) -> None:
+    add_purchase(**body)
+    with pytest.raises(PurchaseNotFoundError):
+        get_purchase(external_id=key)
 
 
 def test_fields_can_not_flow_into_each_other(body: dict[str, Any]) -> None:

@@ -246,7 +246,18 @@ def test_members_stay_with_their_brand(wang: Member, other_brand: Brand, at: dat
         assert get_member(number=twin.number) == twin
 
 
-@pytest.mark.parametrize("key", [{"id": 10**30}, {"number": "M404"}, {"external_id": "no"}])
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"id": 10**30},
+        {"number": "M404"},
+        {"external_id": "no"},
+        {"external_id": "\0"},
+        {"number": "M\0"},
+        {},
+        {"external_id": "C-1", "number": "M404"},
+    ],
+)
 def test_get_member_refuses_what_does_not_exist(brand: Brand, key: dict) -> None:
     with pytest.raises(MemberNotFoundError):
         get_member(**key)
