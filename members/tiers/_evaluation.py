@@ -1,12 +1,15 @@
-"""The nightly evaluation of a range of members as one statement: `rules.decide` in SQL.
+"""Evaluation of many members as one statement: `rules.decide` in SQL.
 
 Arrays hold what belongs to each tier, at the place of its rank. The statement writes the rows
-that change, appends the evidence, and gives back what has to be told.
+that change, appends the evidence, and gives back what has to be told. In three forms: the night
+over a range of keys; upgrades only, over a list of members, after an import; and the multiplier
+that was in force before each purchase of an import.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from members.tiers._metrics import metric_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
@@ -16,23 +19,26 @@ _STATE = """
 WITH state AS (
     SELECT member.id AS member_id, stored.tier_id AS old_tier_id,
         COALESCE(known.rank, 1) AS rank, COALESCE(known.is_other, FALSE) AS is_other,
-        stored.valid_until, stored.grace_until, stored.since,
+        stored.valid_until, stored.grace_until,
+        COALESCE((stored.since AT TIME ZONE %(zone)s)::date >= %(on)s, FALSE) AS is_fresh,
         (member.enrolled_at AT TIME ZONE %(zone)s)::date AS enrolled_on
     FROM members_member AS member
     LEFT JOIN members_membertier AS stored ON stored.member_id = member.id
     LEFT JOIN unnest(%(known_ids)s::bigint[], %(known_ranks)s::int[], %(known_other)s::bool[])
         AS known (tier_id, rank, is_other) ON known.tier_id = stored.tier_id
-    WHERE member.id >= %(low)s AND member.id < %(high)s AND member.status <> 'erased'
+    WHERE {members} AND member.status <> 'erased'
 ), dated AS (
     SELECT state.*, {dates}
     FROM state {periods}
 ), measured AS (
-    SELECT dated.*, sums.metric, {keep_metric} AS keep_metric,
+    SELECT dated.*, sums.metric, sums.keep_metric,
         GREATEST(width_bucket(sums.metric, %(entries)s::bigint[]), 1) AS target,
         (%(keeps)s::bigint[])[rank] AS keep,
         (%(graces)s::int[])[rank] AS grace_days
     FROM dated CROSS JOIN LATERAL ({metric}) AS sums
-), {decided}, outcome AS (
+)"""
+
+_WRITE = """, {decided}, outcome AS (
     SELECT decided.*,
         (%(tier_ids)s::bigint[])[new_rank] AS new_tier_id,
         COALESCE(old_tier_id, (%(tier_ids)s::bigint[])[1]) AS from_tier_id,
@@ -62,7 +68,7 @@ WITH state AS (
     INSERT INTO members_tierchange (member_id, from_tier_id, to_tier_id, at, cause, metric_value,
         threshold, window_from, window_to, journal_seq, scheme_version)
     SELECT member_id, from_tier_id, new_tier_id, %(at)s,
-        CASE WHEN is_other THEN 'scheme' ELSE 'nightly' END,
+        {cause},
         {evidence_metric},
         CASE WHEN new_rank < rank THEN keep ELSE (%(entries)s::bigint[])[new_rank] END,
         {evidence_from}, %(to_on)s,
@@ -83,7 +89,7 @@ ORDER BY member_id
 _ROLLING = """
 stepped AS (
     SELECT measured.*, target > rank AS is_up,
-        rank = 1 OR %(never)s OR keep_metric >= keep AS is_safe,
+        rank = 1 OR %(never)s OR is_fresh OR keep_metric >= keep AS is_safe,
         grace_until IS NULL OR (grace_until <= %(on)s AND metric >= keep) AS is_new
     FROM measured
 ), timed AS (
@@ -121,7 +127,7 @@ stepped AS (
     FROM timed
 ), fallen AS (
     SELECT graced.*,
-        NOT is_up AND NOT is_fixed AND NOT is_kept AND COALESCE(ends_on <= %(on)s, FALSE)
+        NOT is_up AND NOT is_fixed AND NOT is_fresh AND NOT is_kept AND COALESCE(ends_on <= %(on)s, FALSE)
             AS is_down
     FROM graced
 ), lowered AS (
@@ -130,40 +136,137 @@ stepped AS (
     FROM fallen
 ), decided AS (
     SELECT lowered.*,
-        CASE WHEN is_up THEN next_end
+        CASE WHEN is_up AND NOT %(never)s THEN next_end
+            WHEN is_up THEN NULL
             WHEN is_fixed THEN NULL
+            WHEN is_fresh THEN valid_until
             WHEN is_kept THEN CASE WHEN %(on)s >= valid_or_next THEN this_end ELSE valid_or_next END
             WHEN is_down THEN CASE WHEN new_rank > 1 THEN this_end END
             ELSE valid_or_next END AS new_valid_until,
-        CASE WHEN is_up OR is_fixed OR is_kept OR is_down THEN NULL ELSE ends_on END
+        CASE WHEN is_up OR is_fixed OR is_fresh OR is_kept OR is_down THEN NULL ELSE ends_on END
             AS new_grace_until,
-        NOT is_up AND NOT is_fixed AND NOT is_kept AND NOT is_down AND is_new AS is_notice
+        NOT is_up AND NOT is_fixed AND NOT is_fresh AND NOT is_kept AND NOT is_down AND is_new
+            AS is_notice
     FROM lowered
 )"""
 
 
-def evaluation_statement(
-    *,
-    scheme: TierScheme,
-    tiers: Sequence[Tier],
-    other_tiers: Sequence[Tier],
-    on: date,
-    at: datetime,
-    zone: str,
-) -> tuple[str, dict[str, Any]]:
+_UP_ONLY = """
+decided AS (
+    SELECT measured.*, target AS new_rank, {until} AS new_valid_until,
+        NULL::date AS new_grace_until, FALSE AS is_notice
+    FROM measured WHERE target > rank
+)"""
+
+# Gains count in their order; the tier before the first is the one held.
+_MULTIPLIERS = """
+UPDATE {table} AS gained SET multiplier_bp = (%(multipliers)s::int[])[before.rank]
+FROM (
+    SELECT listed.ordinal, GREATEST(measured.rank, width_bucket(
+        measured.metric - CASE WHEN %(is_counted)s THEN
+            sum(listed.counts) OVER (PARTITION BY listed.member_id) ELSE 0 END
+        + sum(listed.counts) OVER (PARTITION BY listed.member_id ORDER BY listed.ordinal
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+        %(entries)s::bigint[])) AS rank
+    FROM measured JOIN LATERAL (
+        SELECT gain.ordinal, gain.member_id,
+            CASE WHEN gain.local_date < %(to_on)s AND (measured.metric_from IS NULL
+                OR gain.local_date >= measured.metric_from) THEN gain.amount ELSE 0 END AS counts
+        FROM {table} AS gain WHERE gain.member_id = measured.member_id
+    ) AS listed ON TRUE
+) AS before
+WHERE before.ordinal = gained.ordinal
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A scheme with its tiers in order of rank, the tiers of all others, a day and the zone."""
+
+    scheme: TierScheme
+    tiers: Sequence[Tier]
+    other_tiers: Sequence[Tier]
+    on: date
+    at: datetime
+    zone: str
+
+
+Statement: TypeAlias = tuple[str, dict[str, Any]]
+
+
+def evaluation_statement(frame: Frame) -> Statement:
     """Return the statement that evaluates members with keys in [low, high), and its parameters.
 
-    `tiers` are those of the scheme in order of rank, `other_tiers` those of all other schemes.
     The caller adds `low` and `high`. One row for each member to be told of something: member,
     tier before, tier now, steps, metric, keep threshold, keep metric, day of loss, is it a
     notice, is it a change.
     """
+    periodic = is_periodic(frame.scheme.window)
+    lower = "rank - 1"
+    if frame.scheme.downgrade_policy == TierScheme.DowngradePolicy.RECOMPUTE:
+        judged = "keep_metric" if periodic else "metric"
+        reached = f"GREATEST(width_bucket({judged}, %(entries)s::bigint[]), 1)"
+        lower = f"LEAST({reached}, rank - 1)"
+    state, params = _state(frame, "member.id >= %(low)s AND member.id < %(high)s")
+    write = _write(
+        periodic,
+        decided=(_YEARLY if periodic else _ROLLING).format(lower=lower).strip(),
+        cause="CASE WHEN is_other THEN 'scheme' ELSE 'nightly' END",
+    )
+    return state + write, params
+
+
+def raise_statement(frame: Frame) -> Statement:
+    """Return the statement that raises the members with keys `members` who reach a higher tier.
+
+    The caller adds `members` and `cause`. The rows are those of `evaluation_statement`.
+    """
+    periodic = is_periodic(frame.scheme.window)
+    state, params = _state(frame, "member.id = ANY(%(members)s)")
+    until = "CASE WHEN NOT %(never)s THEN next_end END" if periodic else "NULL::date"
+    write = _write(periodic, decided=_UP_ONLY.format(until=until).strip(), cause="%(cause)s")
+    return state + write, params
+
+
+def multiplier_statement(frame: Frame, *, table: str) -> Statement:
+    """Return the statement that fills `multiplier_bp` of a temporary table of gains.
+
+    The table has ordinal, member_id, local_date, amount (what each gain adds to the metric, not
+    below zero) and multiplier_bp: that of the tier held before the gain, when the metric is
+    looked at after each. Gains of spend and orders are part of the members' days already.
+    """
+    state, params = _state(frame, f"member.id IN (SELECT member_id FROM {table})")  # noqa: S608
+    params |= {
+        "multipliers": [tier.multiplier_bp for tier in frame.tiers],
+        "is_counted": wallet_of(frame.scheme.metric) is None,
+    }
+    return state + _MULTIPLIERS.format(table=table), params
+
+
+def _write(periodic: bool, *, decided: str, cause: str) -> str:
+    return _WRITE.format(
+        decided=decided,
+        cause=cause,
+        evidence_metric=(
+            "CASE WHEN new_rank < rank THEN keep_metric ELSE metric END" if periodic else "metric"
+        ),
+        evidence_from=(
+            "CASE WHEN new_rank < rank THEN keep_from ELSE metric_from END"
+            if periodic
+            else "metric_from"
+        ),
+    )
+
+
+def _state(frame: Frame, members: str) -> Statement:
+    """Return the beginning of all statements, up to `measured`, and the parameters of all."""
+    scheme, tiers, on = frame.scheme, frame.tiers, frame.on
     periodic = is_periodic(scheme.window)
     span = window_on(scheme, on=on, enrolled_on=on)
     params: dict[str, Any] = {
-        "zone": zone,
+        "zone": frame.zone,
         "on": on,
-        "at": at,
+        "at": frame.at,
         "to_on": on + timedelta(days=1),
         "from_on": None if periodic else span.from_on,
         "tier_ids": [tier.pk for tier in tiers],
@@ -180,32 +283,18 @@ def evaluation_statement(
         "notice_days": scheme.notice_days,
         "wallet": wallet_of(scheme.metric),
         "version": scheme.version,
-        **_known(tiers, other_tiers),
+        **_known(tiers, frame.other_tiers),
     }
-    lower = "rank - 1"
-    if scheme.downgrade_policy == TierScheme.DowngradePolicy.RECOMPUTE:
-        judged = "keep_metric" if periodic else "metric"
-        reached = f"GREATEST(width_bucket({judged}, %(entries)s::bigint[]), 1)"
-        lower = f"LEAST({reached}, rank - 1)"
     text = _STATE.format(
+        members=members,
         dates=_YEAR_DATES if periodic else _ROLLING_DATES,
         periods=_periods(scheme.window) if periodic else "",
-        keep_metric="sums.keep_metric",
         metric=metric_sql(
             scheme.metric,
             member="dated.member_id",
             metric_from="dated.metric_from",
             keep_from="dated.keep_from",
             to_on="%(to_on)s::date",
-        ),
-        decided=(_YEARLY if periodic else _ROLLING).format(lower=lower).strip(),
-        evidence_metric=(
-            "CASE WHEN new_rank < rank THEN keep_metric ELSE metric END" if periodic else "metric"
-        ),
-        evidence_from=(
-            "CASE WHEN new_rank < rank THEN keep_from ELSE metric_from END"
-            if periodic
-            else "metric_from"
         ),
     )
     return text, params

@@ -12,12 +12,17 @@ from django.db.models import Max
 
 from core.actors import Actor
 from core.clock import local_date
-from members.tiers._evaluation import evaluation_statement
+from members.tiers._evaluation import (
+    Frame,
+    evaluation_statement,
+    multiplier_statement,
+    raise_statement,
+)
 from members.tiers._holding import measure, published, read_holding
 from members.tiers.errors import InvalidSchemeError, SchemeNotFoundError, SchemePublishedError
 from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
 from members.tiers.queries import get_scheme
-from members.tiers.rules import is_periodic, period_end, reached, window_on
+from members.tiers.rules import reached, window_on, won_until
 from members.tiers.values import Holding, Measured, TierDraft
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
@@ -224,18 +229,10 @@ def evaluate_range(*, low: int, high: int, on: date, at: datetime) -> Evaluated:
 
     See `rules` for what becomes of whom. Run twice for one day: nothing changes.
     """
-    scheme = get_scheme(on=on)
-    if scheme is None:
+    frame = _frame(on, at)
+    if frame is None:
         return Evaluated()
-    _scheme, tiers = published(scheme.pk)
-    statement, params = evaluation_statement(
-        scheme=scheme,
-        tiers=tiers,
-        other_tiers=list(Tier.objects.exclude(scheme=scheme).exclude(scheme__status="draft")),
-        on=on,
-        at=at,
-        zone=current_brand().timezone,
-    )
+    statement, params = evaluation_statement(frame)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', '600s', true)")
         # Its own statement: what a purchase has just changed is waited for, then seen.
@@ -245,8 +242,40 @@ def evaluate_range(*, low: int, high: int, on: date, at: datetime) -> Evaluated:
             [low, high],
         )
         cursor.execute(statement, {**params, "low": low, "high": high})
-        rows = cursor.fetchall()
-        return _tell(rows, scheme, at)
+        return _tell(cursor.fetchall(), frame.scheme, at, cause=TierChange.Cause.NIGHTLY)
+
+
+def raise_many(*, member_ids: Sequence[int], at: datetime, cause: str) -> Evaluated:
+    """Raise each of these members who reaches a higher tier now: `check_member` for many.
+
+    Needs the transaction of what changed the metric, with the members' rows locked.
+    """
+    frame = _frame(local_date(at, current_brand().timezone), at)
+    if frame is None or not member_ids:
+        return Evaluated()
+    statement, params = raise_statement(frame)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT FROM members_membertier "
+            "WHERE member_id = ANY(%s) ORDER BY member_id FOR UPDATE) AS locked",
+            [list(member_ids)],
+        )
+        cursor.execute(statement, {**params, "members": list(member_ids), "cause": cause})
+        return _tell(cursor.fetchall(), frame.scheme, at, cause=cause)
+
+
+def write_multipliers(*, table: str, at: datetime) -> None:
+    """Fill in the multiplier that was in force before each gain of a temporary table.
+
+    As if the tier had been checked after each; see `_evaluation.multiplier_statement` for the
+    columns. Without a scheme nothing is written.
+    """
+    frame = _frame(local_date(at, current_brand().timezone), at)
+    if frame is None:
+        return
+    statement, params = multiplier_statement(frame, table=table)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
 
 
 def mark_replaced(*, on: date) -> None:
@@ -259,17 +288,12 @@ def _store_raise(holding: Holding, target: Tier, measured: Measured, at: datetim
     scheme = holding.scheme
     if scheme is None:
         return False
-    until = (
-        period_end(scheme.window, on=holding.on, enrolled_on=holding.enrolled_on, more=1)
-        if is_periodic(scheme.window)
-        else None
-    )
     values: dict[str, Any] = {
         "tier_id": target.pk,
         "since": at,
         "evaluated_on": holding.on,
         "metric_value": measured.metric,
-        "valid_until": until,
+        "valid_until": won_until(scheme, on=holding.on, enrolled_on=holding.enrolled_on),
         "grace_until": None,
     }
     if holding.stored_tier_id is not None:
@@ -288,7 +312,24 @@ def _store_raise(holding: Holding, target: Tier, measured: Measured, at: datetim
         return bool(cursor.rowcount == 1)
 
 
-def _tell(rows: Sequence[tuple[Any, ...]], scheme: TierScheme, at: datetime) -> Evaluated:
+def _frame(on: date, at: datetime) -> Frame | None:
+    """Return the scheme in force with all that the statements need; None without one."""
+    scheme = get_scheme(on=on)
+    if scheme is None:
+        return None
+    return Frame(
+        scheme=scheme,
+        tiers=published(scheme.pk)[1],
+        other_tiers=list(Tier.objects.exclude(scheme=scheme).exclude(scheme__status="draft")),
+        on=on,
+        at=at,
+        zone=current_brand().timezone,
+    )
+
+
+def _tell(
+    rows: Sequence[tuple[Any, ...]], scheme: TierScheme, at: datetime, *, cause: str
+) -> Evaluated:
     """Write the events of one range; see `evaluation_statement` for the columns."""
     upgraded: list[_Told] = []
     downgraded: list[_Told] = []
@@ -298,7 +339,7 @@ def _tell(rows: Sequence[tuple[Any, ...]], scheme: TierScheme, at: datetime) -> 
         subject = f"member:{member_id}"
         common = {
             "member_id": member_id,
-            "cause": "nightly",
+            "cause": cause,
             "metric": scheme.metric,
             "metric_value": metric,
         }

@@ -21,7 +21,8 @@ time for the grace days, and is told no less than `notice_days` before the loss.
 year, grace days after it included, reaches the keep threshold. The member is told `notice_days`
 before the end of the grace days.
 
-**Down.** By policy: one step, to the tier that the metric reaches, or never.
+**Down.** By policy: one step, to the tier that the metric reaches, or never. A tier entered today
+is looked at from tomorrow on, so that a day evaluated twice ends as after the first time.
 """
 
 from collections.abc import Sequence
@@ -137,6 +138,16 @@ def match_tier(tiers: Sequence[Tier], held: Tier | None) -> Tier:
     return max((tier for tier in tiers if tier.rank <= held.rank), key=lambda tier: tier.rank)
 
 
+def won_until(scheme: TierScheme, *, on: date, enrolled_on: date) -> date | None:
+    """Return when a tier won on a day must have been earned again; None when that never comes."""
+    if (
+        not is_periodic(scheme.window)
+        or scheme.downgrade_policy == TierScheme.DowngradePolicy.NEVER
+    ):
+        return None
+    return period_end(scheme.window, on=on, enrolled_on=enrolled_on, more=1)
+
+
 def decide(
     scheme: TierScheme,
     tiers: Sequence[Tier],
@@ -146,22 +157,24 @@ def decide(
     enrolled_on: date,
     metric: int,
     keep_metric: int,
+    entered_on: date | None = None,
 ) -> Decision:
     """Return what becomes of a member's tier on a day.
 
     `tiers` are in order of rank; `metric` is over `window_on`, `keep_metric` over `keep_window`
-    of the tier held.
+    of the tier held since `entered_on`.
     """
     periodic = is_periodic(scheme.window)
     target = reached(tiers, metric)
     if target.rank > state.rank:
-        until = (
-            period_end(scheme.window, on=on, enrolled_on=enrolled_on, more=1) if periodic else None
-        )
+        until = won_until(scheme, on=on, enrolled_on=enrolled_on)
         return Decision(state=State(rank=target.rank, valid_until=until))
     tier = tiers[state.rank - 1]
     if tier.rank == 1 or scheme.downgrade_policy == TierScheme.DowngradePolicy.NEVER:
         return Decision(state=State(rank=tier.rank))
+    if entered_on is not None and entered_on >= on:
+        until = state.valid_until if periodic else None
+        return Decision(state=State(rank=tier.rank, valid_until=until))
     if periodic:
         return _keep_year(scheme, tiers, tier, state, on, enrolled_on, keep_metric)
     return _keep_rolling(scheme, tiers, tier, state, on, metric, keep_metric)

@@ -221,7 +221,7 @@ def audience(tree: dict[str, Any], among: dict[int, Person]) -> set[int]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -1,0 +1,153 @@
+"""Refunds take back what was earned: in proportion, in any order, once."""
+
+import itertools
+
+import pytest
+
+from core.actors import SYSTEM
+from members.activity.errors import PurchaseNotFoundError, RefundTooLargeError
+from members.earning.invariants import CHECKS
+from members.earning.models import Earning
+from members.earning.operations import record_refund
+from members.earning.values import RefundOutcome
+from members.points.models import Entry
+from members.points.operations import Source, redeem
+from members.points.queries import get_balance
+from members.profiles.models import Member
+from members.segments.models import LateActivity
+from members.tiers.queries import get_standing
+from tenants.brands.models import Brand
+from tenants.events.models import Event
+from tests.integration.members.earning.world import AT, TODAY, buy, days_ago, join, moment, rule
+from tests.integration.members.tiers.world import make_scheme
+
+
+def refund(key: str, amount: int, *, name: str) -> RefundOutcome:
+    return record_refund(
+        purchase_external_id=key,
+        external_id=name,
+        amount_minor=amount,
+        occurred_at=moment(TODAY, 11),
+        by=SYSTEM,
+        at=AT,
+    )
+
+
+def balances(member: Member) -> tuple[int, int]:
+    points = get_balance(owner_id=member.pk, at=AT).available
+    return points, get_balance(owner_id=member.pk, wallet="growth", at=AT).available
+
+
+def test_whole_refund_takes_all_back(brand: Brand) -> None:
+    rule()
+    make_scheme(window="lifetime")
+    member = join()
+    buy(member, 12_345, key="A-1")
+    outcome = refund("A-1", 12_345, name="R-1")
+    assert (outcome.created, outcome.points, outcome.growth, outcome.shortfall) == (
+        True,
+        123,
+        123,
+        0,
+    )
+    assert balances(member) == (0, 0)
+    standing = get_standing(member_id=member.pk, at=AT)
+    assert standing is not None
+    # Only the night lowers a tier.
+    assert (standing.tier.code, standing.metric_value) == ("silver", 0)
+    assert [line for check in CHECKS.values() for line in check()] == []
+
+
+def test_every_order_of_refunds_ends_at_the_same_balance(brand: Brand) -> None:
+    rule(points=3, unit_minor=70)
+    parts = [("a", 1), ("b", 333), ("c", 600), ("d", 66)]
+    found = set()
+    for number, order in enumerate(itertools.permutations(parts)):
+        member = join()
+        buy(member, 1_000, key=f"A-{number}")
+        seen = []
+        for name, amount in order:
+            refund(f"A-{number}", amount, name=name)
+            seen.append(balances(member))
+        assert all(after <= before for before, after in itertools.pairwise(seen))
+        found.add(seen[-1])
+    assert found == {(0, 0)}
+    assert [line for check in CHECKS.values() for line in check()] == []
+
+
+def test_part_leaves_the_share_of_what_is_kept(brand: Brand) -> None:
+    rule()
+    member = join()
+    buy(member, 1_000, key="A-1")
+    assert (refund("A-1", 333, name="R-1").points, balances(member)) == (3, (7, 7))
+    assert (refund("A-1", 333, name="R-2").points, balances(member)) == (3, (4, 4))
+    assert set(Earning.objects.values_list("amount", "reversed")) == {(10, 6)}
+
+
+def test_same_refund_again_changes_nothing(brand: Brand) -> None:
+    rule()
+    member = join()
+    buy(member, 1_000, key="A-1")
+    refund("A-1", 500, name="R-1")
+    before = (Entry.objects.count(), Event.objects.count())
+    again = refund("A-1", 500, name="R-1")
+    assert (again.created, again.points, again.growth) == (False, 5, 5)
+    assert (Entry.objects.count(), Event.objects.count()) == before
+    assert balances(member) == (5, 5)
+
+
+def test_spent_points_are_a_recorded_shortfall(brand: Brand) -> None:
+    rule(wallets="points")
+    member = join()
+    outcome = buy(member, 1_000, key="A-1")
+    redeem(
+        owner_id=member.pk,
+        amount=8,
+        key=outcome_key(outcome.purchase.pk),
+        at=AT,
+        source=Source("test", 1),
+    )
+    taken = refund("A-1", 1_000, name="R-1")
+    assert (taken.points, taken.shortfall) == (2, 8)
+    assert balances(member) == (0, 0)
+    again = refund("A-1", 1_000, name="R-1")
+    assert (again.points, again.shortfall) == (2, 8)
+
+
+def outcome_key(number: int):  # type: ignore[no-untyped-def]
+    from core.ids import derived_uuid
+
+    return derived_uuid("test", number)
+
+
+def test_refused_refunds_change_nothing(brand: Brand) -> None:
+    rule()
+    member = join()
+    buy(member, 1_000, key="A-1")
+    refund("A-1", 400, name="R-1")
+    before = (Entry.objects.count(), Event.objects.count())
+    with pytest.raises(RefundTooLargeError):
+        refund("A-1", 601, name="R-2")
+    with pytest.raises(PurchaseNotFoundError):
+        refund("A-2", 1, name="R-1")
+    assert (Entry.objects.count(), Event.objects.count()) == before
+    assert balances(member) == (6, 6)
+
+
+def test_refund_is_told_and_marks_older_days(brand: Brand) -> None:
+    rule()
+    member, other = join(), join()
+    buy(member, 1_000, key="A-1", on=days_ago(3))
+    buy(other, 1_000, key="A-2")
+    LateActivity.objects.all().delete()
+    refund("A-1", 1_000, name="R-1")
+    refund("A-2", 1_000, name="R-1")
+    assert set(LateActivity.objects.values_list("pk", flat=True)) == {member.pk}
+    told = Event.objects.filter(type="purchase.refunded").order_by("pk").first()
+    assert told is not None
+    assert (told.data["purchase"], told.data["points"], told.data["amount_minor"]) == (
+        "A-1",
+        10,
+        1_000,
+    )
+    assert Event.objects.filter(type="points.reversed").count() == 2

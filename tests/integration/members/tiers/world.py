@@ -1,0 +1,85 @@
+"""Members, schemes and growth for the tests of tiers."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from core.actors import SYSTEM
+from members.points.operations import Source, earn
+from members.profiles.models import Member
+from members.profiles.operations import enrol
+from members.tiers.models import TierScheme
+from members.tiers.operations import create_scheme, publish_scheme
+from members.tiers.values import TierDraft
+
+ZONE = ZoneInfo("Asia/Shanghai")
+DRAFTS = (
+    TierDraft(code="basic", name={"en": "Basic"}, entry_threshold=0, keep_threshold=0),
+    TierDraft(
+        code="silver",
+        name={"en": "Silver"},
+        entry_threshold=100,
+        keep_threshold=80,
+        multiplier_bp=12_000,
+        grace_days=30,
+    ),
+    TierDraft(
+        code="gold",
+        name={"en": "Gold"},
+        entry_threshold=500,
+        keep_threshold=400,
+        multiplier_bp=15_000,
+        grace_days=10,
+    ),
+)
+_numbers = count(1)
+
+
+def noon(on: date) -> datetime:
+    """Return noon of a brand day."""
+    return datetime.combine(on, time(12), tzinfo=ZONE).astimezone(UTC)
+
+
+def make_scheme(
+    *,
+    metric: str = "growth",
+    window: str = "rolling",
+    months: int | None = 12,
+    policy: str = "one_step",
+    notice_days: int = 14,
+    tiers: Sequence[TierDraft] = DRAFTS,
+    starts_on: date = date(2024, 1, 1),
+) -> TierScheme:
+    """Publish a scheme that is in force from a day."""
+    draft = create_scheme(
+        metric=metric,
+        window=window,
+        window_months=months if window == "rolling" else None,
+        downgrade_policy=policy,
+        notice_days=notice_days,
+        tiers=tiers,
+        by=SYSTEM,
+        at=noon(starts_on),
+    )
+    return publish_scheme(scheme=draft, starts_on=starts_on, by=SYSTEM, at=noon(starts_on))
+
+
+def give(member: Member, amount: int, *, on: date, wallet: str = "growth") -> None:
+    """Credit growth or points at noon of a day."""
+    earn(
+        owner_id=member.pk,
+        wallet=wallet,
+        amount=amount,
+        key=uuid4(),
+        at=noon(on),
+        available_at=noon(on),
+        source=Source("test", 1),
+    )
+
+
+def join(on: date = date(2024, 1, 1)) -> Member:
+    """Enrol a member on a brand day."""
+    number = next(_numbers)
+    return enrol(external_id=f"t{number}", at=noon(on) - timedelta(hours=1), by=SYSTEM)
