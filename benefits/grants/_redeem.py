@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from benefits.catalogue.models import Benefit
 from benefits.grants import _money
@@ -126,13 +126,15 @@ def _take_unit(
 
 
 def _count_used(grant: Grant, at: datetime) -> bool:
+    # No join here: Django would then put the conditions into a subquery, which the database does
+    # not look at again after it has waited for the row.
     changed = Grant.objects.filter(
         Q(ends_at__isnull=True) | Q(ends_at__gt=at),
+        Exists(Member.objects.filter(pk=OuterRef("member_id"), status=Member.Status.ACTIVE)),
         pk=grant.pk,
         used__lt=F("quantity"),
         revoked_at__isnull=True,
         starts_at__lte=at,
-        member__status=Member.Status.ACTIVE,
     ).update(used=F("used") + 1)
     return bool(changed)
 

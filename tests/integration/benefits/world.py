@@ -59,8 +59,12 @@ class World:
         return create_benefit(**{**facts, **changes}, by=STAFF, at=self.at - timedelta(days=40))
 
     def member(self, **changes: Any) -> Member:
-        facts: dict[str, Any] = {"external_id": f"m-{self.next()}", "region": "north"}
-        return enrol(**{**facts, **changes}, by=STAFF, at=changes.get("at", self.at))
+        facts: dict[str, Any] = {
+            "external_id": f"m-{self.next()}",
+            "region": "north",
+            "at": self.at,
+        }
+        return enrol(**{**facts, **changes}, by=STAFF)
 
     def grant(self, member: Member, benefit: Benefit, **changes: Any) -> Grant:
         facts: dict[str, Any] = {
