@@ -368,8 +368,7 @@ def _offered(choice: Ranked, at: datetime, policy: Policy) -> Step:
         data={
             "service_on": choice.service_on.isoformat(),
             "accept_by": (at + timedelta(minutes=policy.accept_minutes)).isoformat(),
-            "price_minor": choice.price_minor,
-            "score": choice.score,
+            "price": {"amount": choice.price_minor, "currency": current_brand().currency},
         },
     )
 

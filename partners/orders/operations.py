@@ -26,7 +26,7 @@ from partners.orders.errors import (
     VersionMismatchError,
 )
 from partners.orders.models import DispatchPolicy, FulfilmentOrder, OrderOffer
-from partners.orders.queries import represent
+from partners.orders.queries import OrderView, represent, represent_view
 from partners.orders.scoring import PARTS
 from partners.orders.states import is_allowed
 from partners.orders.timeline import Step, advance
@@ -82,7 +82,7 @@ def accept(
         )
         advance(
             found,
-            [_step(found, "accepted", _State.ACCEPTED, data={"price_minor": price})],
+            [_step(found, "accepted", _State.ACCEPTED, data=_price(price))],
             by=by,
             at=at,
             accepted_at=at,
@@ -114,7 +114,7 @@ def decline(
         if (
             partner_id is not None
             and found.partner_id != partner_id
-            and _seen_by(found, partner_id) == OrderOffer.State.DECLINED
+            and _last_offer(found, partner_id).state == OrderOffer.State.DECLINED
         ):
             return found
         _allow(found, "declined", partner_id, if_version)
@@ -450,7 +450,7 @@ def _allow(
 ) -> None:
     """Refuse a step that this caller may not take on the order as it is."""
     if partner_id is not None and order.partner_id != partner_id:
-        raise _moved_on(order, _seen_by(order, partner_id))
+        raise _lost(order, partner_id)
     if if_version is not None and if_version != order.version:
         raise VersionMismatchError(version=order.version, order=order.number)
     if not is_allowed(step, order.state):
@@ -462,11 +462,11 @@ def _is_in(order: FulfilmentOrder, state: str, partner_id: int | None) -> bool:
     return order.state == state and partner_id in {None, order.partner_id}
 
 
-def _seen_by(order: FulfilmentOrder, partner_id: int) -> str:
-    last = order.offers.filter(partner_id=partner_id).order_by("-number").first()
-    if last is None:
+def _last_offer(order: FulfilmentOrder, partner_id: int) -> OrderOffer:
+    offer = order.offers.filter(partner_id=partner_id).order_by("-number").first()
+    if offer is None:
         raise OrderNotFoundError
-    return last.state
+    return offer
 
 
 def _moved_on(order: FulfilmentOrder, state: str) -> InvalidStateError:
@@ -476,6 +476,21 @@ def _moved_on(order: FulfilmentOrder, state: str) -> InvalidStateError:
         version=order.version,
         current=represent(order, state=str(state)),
     )
+
+
+def _lost(order: FulfilmentOrder, partner_id: int) -> InvalidStateError:
+    """Refuse a partner that no longer has the order, showing its own part of it only."""
+    offer = _last_offer(order, partner_id)
+    return InvalidStateError(
+        order=order.number,
+        state=offer.state,
+        version=order.version,
+        current=represent_view(OrderView(order, offer, offer.state)),
+    )
+
+
+def _price(minor: int | None) -> dict[str, Any]:
+    return {"price": {"amount": minor, "currency": current_brand().currency}}
 
 
 def _step(

@@ -101,7 +101,7 @@ def _event_data(order: FulfilmentOrder, step: Step, version: int) -> dict[str, A
         "version": version,
         "benefit": order.benefit.code,
         "region": order.region,
-        "redemption_id": order.redemption_id,
+        "redemption": order.redemption_id,
         "partner_id": step.partner_id,
         "reason": step.reason,
         **step.data,

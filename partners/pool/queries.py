@@ -1,15 +1,21 @@
 """What the pool holds and can still take."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
+from benefits.grants.models import Redemption
+from core.clock import local_date
 from partners.pool.errors import OfferingNotFoundError, PartnerNotFoundError
 from partners.pool.models import CapacityDay, Offering, OfferingPrice, Partner
-from partners.pool.regions import ancestors
+from partners.pool.regions import ancestors, fit
+from tenants.brands.context import current_brand
+
+_AHEAD_DAYS = 14
+_BACK_DAYS = 28
 
 
 class Record(NamedTuple):
@@ -72,6 +78,43 @@ class OfferingView:
     price_minor: int | None
     next_price_minor: int | None
     next_price_from: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegionCoverage:
+    """One region's target members, and who can serve them today."""
+
+    region: str
+    members: int
+    offerings: int
+    capacity_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far a benefit's pool reaches; `share` in 0..1, None without target members."""
+
+    members: int
+    covered: int
+    regions: list[RegionCoverage]
+
+    @property
+    def share(self) -> float | None:
+        """Return the share of target members whom somebody can serve today."""
+        return self.covered / self.members if self.members else None
+
+
+@dataclass(frozen=True, slots=True)
+class Elasticity:
+    """Capacity left over the next 14 days against the demand that the last 28 days let expect."""
+
+    capacity_left: int
+    expected_demand: float
+
+    @property
+    def ratio(self) -> float | None:
+        """Return capacity left ÷ expected demand, or None without demand."""
+        return self.capacity_left / self.expected_demand if self.expected_demand else None
 
 
 def get_partner(*, partner_id: int | None = None, code: str | None = None) -> Partner:
@@ -218,4 +261,82 @@ def _supply(row: tuple[Any, ...], today: date) -> Supply:
     for number, capacity, reserved in row[21]:
         day = today + timedelta(days=number)
         days[day] = Day(day, capacity, reserved)
-    return Supply(*row[:13], Record(*row[13:21]), days)
+    return Supply._make((*row[:13], Record._make(row[13:21]), days))
+
+
+_TARGETS = """
+SELECT m.region, count(DISTINCT g.member_id)
+  FROM benefits_grant g
+  JOIN members_member m ON m.id = g.member_id
+ WHERE g.benefit_id = %(benefit)s AND g.revoked_at IS NULL
+   AND g.starts_at <= %(at)s AND (g.ends_at IS NULL OR g.ends_at > %(at)s)
+ GROUP BY m.region
+ ORDER BY m.region
+"""
+
+
+def get_coverage(*, benefit_id: int, at: datetime) -> Coverage:
+    """Return the share of a benefit's target members whose region can be served today.
+
+    Target members hold an active grant now; a region is covered when at least one active
+    offering with a price serves it and has capacity left today (DOMAIN §9). Two queries.
+    """
+    today = local_date(at, current_brand().timezone)
+    with connection.cursor() as cursor:
+        cursor.execute(_TARGETS, {"benefit": benefit_id, "at": at})
+        targets = cursor.fetchall()
+    supplies = [
+        (supply, left)
+        for supply in _list_active(benefit_id, today=today, until=today)
+        if (left := _left(supply, today))
+    ]
+    regions = []
+    for region, members in targets:
+        paths = ancestors(region)
+        serving = [left for supply, left in supplies if fit(supply.regions, paths) is not None]
+        regions.append(RegionCoverage(region, members, len(serving), sum(serving)))
+    return Coverage(
+        members=sum(each.members for each in regions),
+        covered=sum(each.members for each in regions if each.offerings),
+        regions=regions,
+    )
+
+
+def get_elasticity(*, benefit_id: int, at: datetime) -> Elasticity:
+    """Return how much room a benefit's pool has over the next 14 days, today included.
+
+    Expected demand = half of what was requested in the 28 days before now (DOMAIN §9).
+    """
+    today = local_date(at, current_brand().timezone)
+    days = [today + timedelta(days=number) for number in range(_AHEAD_DAYS)]
+    left = sum(
+        _left(supply, day)
+        for supply in _list_active(benefit_id, today=today, until=days[-1])
+        for day in days
+    )
+    requested = Redemption.objects.filter(
+        benefit_id=benefit_id,
+        requested_at__gte=at - timedelta(days=_BACK_DAYS),
+        requested_at__lt=at,
+    ).count()
+    return Elasticity(left, requested * _AHEAD_DAYS / _BACK_DAYS)
+
+
+def _list_active(benefit_id: int, *, today: date, until: date) -> list[Supply]:
+    supplies = list_supply(
+        benefit_id=benefit_id, region="", today=today, until=until, everything=True
+    )
+    return [
+        supply
+        for supply in supplies
+        if supply.status == "active"
+        and supply.partner_status == "active"
+        and supply.price_minor is not None
+    ]
+
+
+def _left(supply: Supply, day: date) -> int:
+    if day < supply.valid_from or (supply.valid_to is not None and day >= supply.valid_to):
+        return 0
+    found = supply.days.get(day)
+    return found.left if found else supply.capacity_per_day

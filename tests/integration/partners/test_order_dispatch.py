@@ -22,8 +22,9 @@ from partners.orders.models import (
 from partners.orders.registrations import hear_own_orders, unassigned_orders
 from partners.pool import operations as pool
 from partners.pool.models import CapacityDay, Offering
-from tenants.events.models import Event
+from tenants.events.models import Event, WebhookDelivery
 from tenants.events.operations import deliver_pending
+from tenants.events.webhooks import create_endpoint
 from tenants.jobs.models import Job
 from tenants.jobs.operations import enqueue, run_job
 from tests.integration.partners.world import STAFF, World, by
@@ -267,14 +268,47 @@ def test_events_hold_nothing_personal(world: World, at: datetime) -> None:
         "version": 1,
         "benefit": benefit.code,
         "region": "cn/gd",
-        "redemption_id": order.redemption_id,
+        "redemption": order.redemption_id,
         "partner_id": order.partner_id,
         "reason": "",
         "service_on": "2026-03-15",
         "accept_by": (at + timedelta(minutes=30)).isoformat(),
-        "price_minor": 5_000,
-        "score": order.offers.get().score,
+        "price": {"amount": 5_000, "currency": "CNY"},
     }
+
+
+def test_a_partners_endpoint_gets_deliveries_of_its_own_orders_only(
+    three: tuple[Any, list[int]], world: World, at: datetime
+) -> None:
+    benefit, (first, second, third) = three
+    endpoints = {
+        owner: create_endpoint(
+            owner_id=owner, url=f"http://127.0.0.1:9/{owner}", event_types=(), by=STAFF, at=at
+        )
+        for owner in (None, first, second, third)
+    }
+    order = world.order(benefit)
+    orders.decline(order=order, partner_id=first, by=by(first), at=at)
+    deliver_pending(at=at)
+    told = {
+        owner: sorted(
+            WebhookDelivery.objects.filter(
+                endpoint=endpoint, event__type__startswith="partner_order."
+            ).values_list("event__type", flat=True)
+        )
+        for owner, endpoint in endpoints.items()
+    }
+    assert told == {
+        None: ["partner_order.declined", "partner_order.offered", "partner_order.offered"],
+        first: ["partner_order.declined", "partner_order.offered"],
+        second: ["partner_order.offered"],
+        third: [],
+    }
+    for owner in (first, second, third):
+        others = WebhookDelivery.objects.filter(endpoint=endpoints[owner]).exclude(
+            event__type__startswith="partner_order."
+        )
+        assert not others.exists()
 
 
 def test_the_policy_decides(three: tuple[Any, list[int]], world: World, at: datetime) -> None:

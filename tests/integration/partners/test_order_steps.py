@@ -293,6 +293,12 @@ def test_who_has_lost_an_order_hears_how_its_own_offer_ended(world: World, at: d
         orders.accept(order=order, partner_id=first.partner_id, by=actor, at=at)
     assert caught.value.data["state"] == "declined"
     assert picture(order) == before
+    orders.accept(order=order, partner_id=second.partner_id, by=by(second.partner_id), at=at)
+    with pytest.raises(InvalidStateError) as caught:
+        orders.accept(order=order, partner_id=first.partner_id, by=actor, at=at)
+    shown = caught.value.data["current"]
+    assert (shown["state"], shown["accepted_at"], shown["due_at"]) == ("declined", None, None)
+    assert shown["price"]["amount"] == 1_000
 
 
 def test_a_call_on_an_older_version_is_refused(world: World, at: datetime) -> None:

@@ -254,3 +254,43 @@ def test_lists_take_one_query(
         assert len(queries.list_offerings(on=TODAY)) == 3
     with django_assert_num_queries(1):
         assert [p.offerings_active for p in queries.list_partners(status="active")] == [1, 1, 1]
+
+
+def test_coverage_counts_members_whom_somebody_can_serve_today(
+    world: World, at: datetime, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    benefit = world.benefit()
+    empty = queries.get_coverage(benefit_id=benefit.pk, at=at)
+    assert (empty.members, empty.share) == (0, None)
+    for region in ("cn/gd", "cn/gd", "cn/gd/sz", "cn/sh", ""):
+        world.redemption(benefit, world.member(region))
+    near = world.offering(benefit, regions=["cn/gd"], capacity_per_day=3)
+    world.offering(benefit, regions=["cn/sh"], capacity_per_day=0)
+    with django_assert_num_queries(2):
+        found = queries.get_coverage(benefit_id=benefit.pk, at=at)
+    assert (found.members, found.covered, found.share) == (5, 3, 0.6)
+    assert [(r.region, r.members, r.offerings, r.capacity_left) for r in found.regions] == [
+        ("", 1, 0, 0),
+        ("cn/gd", 2, 1, 3),
+        ("cn/gd/sz", 1, 1, 3),
+        ("cn/sh", 1, 0, 0),
+    ]
+    pool.set_capacity(offering=near, on_date=TODAY, capacity=0, by=STAFF, at=at)
+    assert queries.get_coverage(benefit_id=benefit.pk, at=at).covered == 0
+
+
+def test_elasticity_is_room_against_expected_demand(world: World, at: datetime) -> None:
+    benefit = world.benefit()
+    offering = world.offering(benefit, capacity_per_day=2)
+    pool.set_capacity(offering=offering, on_date=TODAY, capacity=0, by=STAFF, at=at)
+    pool.reserve(offering_id=offering.pk, on_date=TODAY + timedelta(days=1))
+    ended = world.partner()
+    world.offering(benefit, ended)
+    pool.end_partner(partner=ended, reason="", by=STAFF, at=at)
+    found = queries.get_elasticity(benefit_id=benefit.pk, at=at)
+    assert (found.capacity_left, found.expected_demand, found.ratio) == (25, 0, None)
+    for days in (1, 27, 28, 29):
+        world.at = at - timedelta(days=days)
+        world.redemption(benefit)
+    found = queries.get_elasticity(benefit_id=benefit.pk, at=at)
+    assert (found.expected_demand, found.ratio) == (1.5, 25 / 1.5)
