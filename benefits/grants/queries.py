@@ -68,7 +68,9 @@ def get_redemption(
     if member is not None:
         redemptions = redemptions.filter(member=member)
     found = (
-        redemptions.filter(pk=id).first() if key is None else redemptions.filter(key=key).first()
+        redemptions.filter(pk=id or 0).first()
+        if key is None
+        else redemptions.filter(key=key).first()
     )
     if found is None:
         raise UnknownRedemptionError(redemption=id if key is None else str(key))

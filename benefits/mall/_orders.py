@@ -347,7 +347,7 @@ def _refund(
 ) -> None:
     if order.grant is not None:
         # Before the account: using the right locks it first, too.
-        unused = Grant.objects.select_for_update().filter(pk=order.grant_id, used=0).first()
+        unused = Grant.objects.select_for_update().filter(pk=order.grant.pk, used=0).first()
         if unused is None:
             raise AlreadyUsedError
         grants.revoke(grant=unused, reason=reason, by=by, at=at)

@@ -228,7 +228,7 @@ class MallOrder(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.number
+        return str(self.number)
 
 
 class MallAddress(models.Model):

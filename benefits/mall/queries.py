@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet, Sum
 
-from benefits.catalogue.codes import PoolCode
+from benefits.catalogue.models import PoolCode
 from benefits.catalogue.texts import localized
 from benefits.grants.usability import Reason
 from benefits.mall.errors import UnknownItemError, UnknownOrderError
@@ -149,7 +149,7 @@ def get_order(
     elif key is not None:
         orders = orders.filter(key=key)
     else:
-        orders = orders.filter(pk=id)
+        orders = orders.filter(pk=id or 0)
     order = orders.first()
     if order is None:
         raise UnknownOrderError(order=number or (str(key) if key else id))
