@@ -175,7 +175,7 @@ def expire_order(*, order_id: int, at: datetime) -> MallOrder:
     """Cancel an order that nobody confirmed in time. :raises OrderStateError: if it moved on."""
     with transaction.atomic():
         row = _lock(order_id)
-        if row.state != _State.PLACED or row.hold_until > at:
+        if row.state != _State.PLACED or row.hold_ends_at > at:
             raise OrderStateError(state=row.state)
         return cancel_order(order=row, by=SYSTEM, at=at, reason="not_confirmed_in_time")
 
@@ -239,7 +239,7 @@ def _place(
         committed_minor=item.unit_cost_minor * quantity if line is not None else 0,
         placed_by=by.key,
         placed_at=at,
-        hold_until=at + HOLD_FOR,
+        hold_ends_at=at + HOLD_FOR,
     )
     if address is not None and item.kind == _Kind.PHYSICAL:
         MallAddress.objects.create(
@@ -251,7 +251,7 @@ def _place(
         amount=order.points,
         key=order.hold_key,
         at=at,
-        until=order.hold_until,
+        until=order.hold_ends_at,
         source=Source("mall_order", order.pk),
     )
     _check_limit(order)

@@ -11,7 +11,7 @@ from tenants.jobs.registry import JobRun, every, register_job
 
 def expire_orders(run: JobRun) -> None:
     """Cancel placed orders whose hold has run out, each for itself."""
-    due = MallOrder.objects.filter(state=MallOrder.State.PLACED, hold_until__lte=run.at)
+    due = MallOrder.objects.filter(state=MallOrder.State.PLACED, hold_ends_at__lte=run.at)
     keys = list(due.order_by("pk").values_list("pk", flat=True))
     cancelled = 0
     for done, key in enumerate(keys, start=1):

@@ -192,7 +192,7 @@ class MallOrder(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     placed_by = models.CharField(max_length=60)
     placed_at = models.DateTimeField()
-    hold_until = models.DateTimeField()
+    hold_ends_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)
     shipped_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)

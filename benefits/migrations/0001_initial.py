@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(blank=True, max_length=200)),
                 ("placed_by", models.CharField(max_length=60)),
                 ("placed_at", models.DateTimeField()),
-                ("hold_until", models.DateTimeField()),
+                ("hold_ends_at", models.DateTimeField()),
                 ("confirmed_at", models.DateTimeField(null=True)),
                 ("shipped_at", models.DateTimeField(null=True)),
                 ("completed_at", models.DateTimeField(null=True)),

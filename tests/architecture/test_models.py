@@ -15,7 +15,7 @@ PERSONAL_DATA: dict[str, set[str]] = {
     "members.MemberPersonal": {
         "name", "email", "phone", "gender", "birthday", "name_folded", "grams", "phone_tail",
     },
-    "benefits.MallAddress": {"recipient", "phone", "line1", "line2", "city", "region", "postcode"},
+    "benefits.MallAddress": {"recipient", "phone", "lines"},
     "benefits.RedemptionNote": {"note", "comment"},
     "partners.Partner": {"contact_name", "contact_email", "contact_phone"},
 }  # fmt: skip

@@ -423,7 +423,7 @@ def test_the_job_cancels_what_nobody_confirmed(world: World, run: Callable[..., 
     world.points(member, 300)
     waiting, released, confirmed = (world.order(member, item) for _time in range(3))
     mall.confirm_order(order=confirmed, by=STAFF, at=world.at)
-    late = waiting.hold_until
+    late = waiting.hold_ends_at
     # The ledger's own job may come first.
     assert release_expired_holds(at=late, limit=1) == 1
 
