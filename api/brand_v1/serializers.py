@@ -114,13 +114,8 @@ class AddressIn(StrictSerializer):
     """Where goods go."""
 
     recipient = StrictText(max_length=120)
-    phone = StrictText(max_length=30, required=False, allow_blank=True, default="")
-    line1 = StrictText(max_length=200)
-    line2 = StrictText(max_length=200, required=False, allow_blank=True, default="")
-    city = StrictText(max_length=80, required=False, allow_blank=True, default="")
-    region = StrictText(max_length=80, required=False, allow_blank=True, default="")
-    postcode = StrictText(max_length=20, required=False, allow_blank=True, default="")
-    country = StrictText(max_length=2, required=False, allow_blank=True, default="")
+    phone = StrictText(max_length=40)
+    lines = StrictText(max_length=400)
 
 
 class MallOrderIn(StrictSerializer):

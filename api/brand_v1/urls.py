@@ -3,7 +3,8 @@
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
-from api.brand_v1 import members, purchases
+from api import webhooks
+from api.brand_v1 import benefits, events, jobs, members, purchases
 
 
 class HoldVerb(StringConverter):
@@ -12,7 +13,15 @@ class HoldVerb(StringConverter):
     regex = "capture|release"
 
 
+class RedemptionVerb(StringConverter):
+    """The moves of a redemption that a brand's systems make."""
+
+    regex = "confirm|cancel|fulfil"
+
+
 register_converter(HoldVerb, "hold_verb")
+register_converter(RedemptionVerb, "redemption_verb")
+_for = webhooks.for_brand
 
 urlpatterns: list[URLPattern] = [
     path("members", members.MemberList.as_view()),
@@ -20,9 +29,28 @@ urlpatterns: list[URLPattern] = [
     path("members/<str:external_id>/points", members.Points.as_view()),
     path("members/<str:external_id>/points/entries", members.PointEntries.as_view()),
     path("members/<str:external_id>/points/adjustments", members.Adjustments.as_view()),
+    path("members/<str:external_id>/benefits", benefits.MemberBenefits.as_view()),
     path("points/holds", members.Holds.as_view()),
     path("points/holds/<uuid:hold_id>/<hold_verb:verb>", members.HoldEnd.as_view()),
     path("purchases", purchases.Purchases.as_view()),
     path("purchases/batch", purchases.PurchaseBatch.as_view()),
     path("purchases/<str:external_id>/refunds", purchases.Refunds.as_view()),
+    path("redemptions", benefits.Redemptions.as_view()),
+    path("redemptions/<uuid:redemption_id>", benefits.RedemptionDetail.as_view()),
+    path(
+        "redemptions/<uuid:redemption_id>/<redemption_verb:verb>",
+        benefits.RedemptionStep.as_view(),
+    ),
+    path("mall/items", benefits.MallItems.as_view()),
+    path("mall/orders", benefits.MallOrders.as_view()),
+    path("mall/orders/<uuid:order_id>/cancel", benefits.MallOrderCancel.as_view()),
+    path("tiers", benefits.Tiers.as_view()),
+    path("jobs/<int:job_id>", jobs.JobDetail.as_view()),
+    path("events", events.Events.as_view()),
+    path("webhook-endpoints", _for(webhooks.Endpoints).as_view()),
+    path("webhook-endpoints/<int:endpoint_id>", _for(webhooks.EndpointDetail).as_view()),
+    path("webhook-endpoints/<int:endpoint_id>/secret", _for(webhooks.EndpointSecret).as_view()),
+    path("webhook-endpoints/<int:endpoint_id>/test", _for(webhooks.EndpointTest).as_view()),
+    path("webhook-endpoints/<int:endpoint_id>/deliveries", _for(webhooks.Deliveries).as_view()),
+    path("webhook-deliveries/<int:delivery_id>/replay", _for(webhooks.DeliveryReplay).as_view()),
 ]
