@@ -38,10 +38,6 @@ def _schema_view(name: str) -> Any:
         custom_settings={
             **_INFO[name],
             "SCHEMA_PATH_PREFIX": f"/api/{name}/v1",
-            "APPEND_COMPONENTS": {
-                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}
-            },
-            "SECURITY": [{"bearer": []}],
         },
     )
 

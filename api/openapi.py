@@ -3,8 +3,20 @@
 from functools import cache
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How both kinds of key are described."""
+
+    target_class = "api.base.BearerAuthentication"
+    match_subclasses = True
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}
 
 
 class ProblemOut(serializers.Serializer[Any]):

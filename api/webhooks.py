@@ -112,13 +112,17 @@ class Endpoints(_Owned):
 
     scopes = {"GET": "webhooks:read", "POST": "webhooks:write"}
 
-    @extend_schema(responses={200: ListOf(EndpointOut), **PROBLEMS})
+    @extend_schema(operation_id="endpoints_list", responses={200: ListOf(EndpointOut), **PROBLEMS})
     def get(self, request: Request) -> Response:
         """List your endpoints."""
         rows = webhooks.list_endpoints(owner_id=self.owner_id)
         return Response({"items": [_endpoint(row) for row in rows], "next": None})
 
-    @extend_schema(request=EndpointIn, responses={201: EndpointOut, **PROBLEMS})
+    @extend_schema(
+        operation_id="endpoints_create",
+        request=EndpointIn,
+        responses={201: EndpointOut, **PROBLEMS},
+    )
     @write()
     def post(self, request: Request) -> Response:
         """Add an endpoint; its signing secret is in the answer and nowhere else."""
@@ -138,13 +142,15 @@ class EndpointDetail(_Owned):
 
     scopes = {"GET": "webhooks:read", "PUT": "webhooks:write", "DELETE": "webhooks:write"}
 
-    @extend_schema(responses={200: EndpointOut, **PROBLEMS})
+    @extend_schema(operation_id="endpoints_get", responses={200: EndpointOut, **PROBLEMS})
     def get(self, request: Request, endpoint_id: int) -> Response:
         """Return an endpoint of yours."""
         row = webhooks.get_endpoint(endpoint_id=endpoint_id, owner_id=self.owner_id)
         return Response(_endpoint(row))
 
-    @extend_schema(request=EndpointIn, responses={200: EndpointOut, **PROBLEMS})
+    @extend_schema(
+        operation_id="endpoints_put", request=EndpointIn, responses={200: EndpointOut, **PROBLEMS}
+    )
     @write()
     def put(self, request: Request, endpoint_id: int) -> Response:
         """Change address, description and types."""
@@ -156,7 +162,7 @@ class EndpointDetail(_Owned):
         )
         return Response(_endpoint(row))
 
-    @extend_schema(request=None, responses={204: None, **PROBLEMS})
+    @extend_schema(operation_id="endpoints_delete", request=None, responses={204: None, **PROBLEMS})
     def delete(self, request: Request, endpoint_id: int) -> Response:
         """Remove an endpoint with its deliveries."""
         row = webhooks.get_endpoint(endpoint_id=endpoint_id, owner_id=self.owner_id)
@@ -169,7 +175,11 @@ class EndpointSecret(_Owned):
 
     scopes = {"POST": "webhooks:write"}
 
-    @extend_schema(request=None, responses={200: EndpointOut, **PROBLEMS})
+    @extend_schema(
+        operation_id="endpoints_rotate_secret",
+        request=None,
+        responses={200: EndpointOut, **PROBLEMS},
+    )
     @write()
     def post(self, request: Request, endpoint_id: int) -> Response:
         """Rotate the secret; both are signed with for 24 hours."""
@@ -183,7 +193,9 @@ class EndpointTest(_Owned):
 
     scopes = {"POST": "webhooks:write"}
 
-    @extend_schema(request=None, responses={202: DeliveryOut, **PROBLEMS})
+    @extend_schema(
+        operation_id="endpoints_test", request=None, responses={202: DeliveryOut, **PROBLEMS}
+    )
     @write()
     def post(self, request: Request, endpoint_id: int) -> Response:
         """Send a test event to the endpoint."""
@@ -197,7 +209,7 @@ class Deliveries(_Owned):
 
     scopes = {"GET": "webhooks:read"}
 
-    @extend_schema(responses={200: ListOf(DeliveryOut), **PROBLEMS})
+    @extend_schema(operation_id="deliveries_list", responses={200: ListOf(DeliveryOut), **PROBLEMS})
     def get(self, request: Request, endpoint_id: int) -> Response:
         """List the last deliveries with their tries, newest first."""
         row = webhooks.get_endpoint(endpoint_id=endpoint_id, owner_id=self.owner_id)
@@ -210,7 +222,9 @@ class DeliveryReplay(_Owned):
 
     scopes = {"POST": "webhooks:write"}
 
-    @extend_schema(request=None, responses={202: DeliveryOut, **PROBLEMS})
+    @extend_schema(
+        operation_id="deliveries_replay", request=None, responses={202: DeliveryOut, **PROBLEMS}
+    )
     @write()
     def post(self, request: Request, delivery_id: int) -> Response:
         """Send a delivery again, also one that was given up."""
@@ -227,6 +241,7 @@ class Events(_Owned):
     scopes = {"GET": "events:read"}
 
     @extend_schema(
+        operation_id="events_list",
         parameters=[
             OpenApiParameter("type", str, description="Types, separated by commas."),
             OpenApiParameter("cursor", str),

@@ -38,12 +38,12 @@ _EVERYWHERE = [
 ]
 SHARED_APPS = [
     "django_tenants",
+    "core",  # before allauth: our templates for its pages win
     "tenants.brands",
     "tenants.jobs",
     *_EVERYWHERE,
     "allauth",
     "config",
-    "core",
     "console",
     "portal",
     "api",

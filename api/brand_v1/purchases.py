@@ -122,7 +122,7 @@ class ActivityEvents(BrandView):
     @extend_schema(
         operation_id="events_create",
         request=EventIn,
-        responses={200: shapes.EventOut, 201: shapes.EventOut, **PROBLEMS},
+        responses={200: shapes.ActivityOut, 201: shapes.ActivityOut, **PROBLEMS},
     )
     @write()
     def post(self, request: Request) -> Response:

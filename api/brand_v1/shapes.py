@@ -166,7 +166,7 @@ class RefundOut(serializers.Serializer[Any]):
     shortfall = serializers.IntegerField()
 
 
-class EventOut(serializers.Serializer[Any]):
+class ActivityOut(serializers.Serializer[Any]):
     """An activity event as recorded."""
 
     id = serializers.IntegerField()
