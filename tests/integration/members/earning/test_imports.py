@@ -144,7 +144,7 @@ def _few_orders(window: str) -> Any:
             entry_threshold=entry,
             keep_threshold=0,
             multiplier_bp=10_000 + 2_000 * entry,
-        )  # fmt: skip
+        )
         for entry in (0, 2, 4, 7)
     ]
     return make_scheme(metric="orders", window=window, tiers=tiers)

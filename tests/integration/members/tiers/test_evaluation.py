@@ -71,7 +71,7 @@ FACTS = st.lists(
     window=st.sampled_from(TierScheme.Window.values),
     months=st.sampled_from([1, 12]),
     policy=st.sampled_from(TierScheme.DowngradePolicy.values),
-    notice_days=st.sampled_from([0, 14, 45]),
+    notice_days=st.sampled_from([0, 14, 45, 366]),
     people=st.lists(
         st.tuples(st.sampled_from([date(2024, 1, 1), date(2024, 2, 29), date(2023, 7, 31)]), FACTS),
         min_size=1,
