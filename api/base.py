@@ -93,6 +93,14 @@ class _Answer:
     body: bytes
 
 
+def key_of(request: Request) -> ApiKey:
+    """Return the key that the caller proved."""
+    key = request.auth
+    if not isinstance(key, ApiKey):
+        raise UnauthenticatedError
+    return key
+
+
 class ApiView(APIView):
     """An endpoint; `scopes` names the scope that each method needs."""
 
@@ -103,12 +111,17 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         self._count_request(request)
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(
+        self,
+        request: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Response:
         raise MethodNotAllowed(request.method or "")
 
     def _count_request(self, request: Request) -> None:
         window, second = divmod(int(time.time()), 60)
-        name = f"api-rate:{request.auth.pk}:{window}"
+        name = f"api-rate:{key_of(request).pk}:{window}"
         cache.add(name, 0, timeout=120)
         try:
             used = cache.incr(name)
@@ -119,8 +132,8 @@ class ApiView(APIView):
             raise RateLimitedError("Too many requests with this key.", retry_after=60 - second)
 
     def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         remaining, reset = getattr(self, "_limit", (None, None))
         if remaining is not None:
@@ -131,7 +144,7 @@ class ApiView(APIView):
 
     def actor(self, request: Request) -> Actor:
         """Return the calling key as the `by` of an operation."""
-        key: ApiKey = request.auth
+        key = key_of(request)
         return Actor(
             kind="partner" if key.kind == ApiKey.Kind.PARTNER else "api",
             id=key.owner_id if key.kind == ApiKey.Kind.PARTNER else key.pk,
@@ -153,7 +166,9 @@ class PartnerView(ApiView):
 
     @property
     def partner_id(self) -> int:
-        owner: int = self.request.auth.owner_id
+        owner = key_of(self.request).owner_id
+        if owner is None:  # a constraint of the table
+            raise UnauthenticatedError
         return owner
 
 
@@ -195,7 +210,7 @@ def write(*, key_required: bool = False) -> Callable[[Handler], Handler]:
                 b"\n".join([(request.method or "").encode(), request.get_full_path().encode(), raw])
             ).hexdigest()
             answer, replayed = idempotent(
-                scope=f"key:{request.auth.pk}",
+                scope=f"key:{key_of(request).pk}",
                 key=key,
                 digest=digest,
                 at=clock.now(),

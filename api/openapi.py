@@ -28,7 +28,9 @@ class ProblemOut(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Stable; texts may change, codes do not.")
     detail = serializers.CharField()
     request_id = serializers.CharField(required=False)
-    errors = serializers.ListField(child=serializers.DictField(), required=False)
+    errors = serializers.ListField(  # type: ignore[assignment]
+        child=serializers.DictField(), required=False
+    )
 
 
 PROBLEMS: dict[Any, Any] = {

@@ -18,7 +18,7 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         needed = view.scopes.get(request.method)
-        key = request.auth
+        key: Any = request.auth
         if needed is None or key is None:
             return False
         return "*" in key.scopes or needed in key.scopes

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import ApiView, BrandView, PartnerView, int_cursor, page, page_limit, write
+from api.base import ApiView, BrandView, PartnerView, int_cursor, key_of, page, page_limit, write
 from api.fields import StrictSerializer, StrictText
 from api.openapi import PROBLEMS, ListOf
 from core import clock
@@ -58,7 +58,7 @@ class EventOut(serializers.Serializer[Any]):
     type = serializers.CharField()
     subject = serializers.CharField()
     timestamp = serializers.DateTimeField()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
 
 def _endpoint(row: WebhookEndpoint, *, secret: str = "") -> dict[str, Any]:
@@ -103,8 +103,7 @@ class _Owned(ApiView):
 
     @property
     def owner_id(self) -> int | None:
-        owner: int | None = self.request.auth.owner_id
-        return owner
+        return key_of(self.request).owner_id
 
 
 class Endpoints(_Owned):

@@ -25,7 +25,7 @@ class MoneyField(forms.CharField):
         return str(to_decimal(value, self.currency)) if isinstance(value, int) else value
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
+        text = super().to_python(value) or ""
         if text in self.empty_values:
             return None
         try:

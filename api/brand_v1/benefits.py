@@ -30,7 +30,7 @@ class ReasonOut(serializers.Serializer[Any]):
     """A stable code, its data, and the sentence for people."""
 
     code = serializers.CharField()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
     text = serializers.CharField()
 
 

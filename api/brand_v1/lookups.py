@@ -4,6 +4,7 @@ import uuid
 
 from rest_framework.request import Request
 
+from api.base import key_of
 from core.ids import derived_uuid
 from members.profiles.models import Member
 from members.profiles.queries import get_member
@@ -26,4 +27,4 @@ def effect_key(request: Request, *parts: str | int) -> uuid.UUID:
     key = request.headers.get("Idempotency-Key", "")
     if not key:  # only in a dry run, whose effect is rolled back
         return uuid.uuid4()
-    return derived_uuid("api", request.auth.pk, key, *parts)
+    return derived_uuid("api", key_of(request).pk, key, *parts)

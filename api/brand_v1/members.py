@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import BrandView, int_cursor, page, page_limit, write
+from api.base import BrandView, int_cursor, key_of, page, page_limit, write
 from api.brand_v1 import shapes
 from api.brand_v1.lookups import effect_key, member_of
 from api.brand_v1.serializers import AdjustmentIn, HoldIn, MemberIn, clean
@@ -191,7 +191,7 @@ class Holds(BrandView):
             key=key,
             at=at,
             until=until,
-            source=Source("api_key", request.auth.pk),
+            source=Source("api_key", key_of(request).pk),
         )
         return Response(_hold(key), status=201)
 
@@ -213,7 +213,7 @@ class HoldEnd(BrandView):
             hold_ref=hold_id,
             key=effect_key(request, verb),
             at=clock.now(),
-            source=Source("api_key", request.auth.pk),
+            source=Source("api_key", key_of(request).pk),
         )
         return Response(_hold(hold_id))
 

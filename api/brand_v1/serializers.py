@@ -46,13 +46,13 @@ class PurchaseIn(StrictSerializer):
     channel = StrictText(max_length=40, required=False, allow_blank=True, default="")
     store = StrictText(max_length=40, required=False, allow_blank=True, default="")
     associate = StrictText(max_length=60, required=False, allow_blank=True, default="")
-    lines = LineIn(many=True, required=False, default=list, max_length=500)
+    lines = LineIn(many=True, required=False, default=list, max_length=500)  # type: ignore[call-arg]
 
 
 class BatchIn(StrictSerializer):
     """Up to 1,000 purchases, all recorded or none."""
 
-    purchases = PurchaseIn(many=True, min_length=1, max_length=1000)
+    purchases = PurchaseIn(many=True, min_length=1, max_length=1000)  # type: ignore[call-arg]
 
 
 class RefundIn(StrictSerializer):

@@ -98,7 +98,7 @@ class EntryOut(serializers.Serializer[Any]):
     amount = serializers.IntegerField()
     balance_after = serializers.IntegerField()
     at = serializers.DateTimeField()
-    source = serializers.DictField(allow_null=True)
+    source = serializers.DictField(allow_null=True)  # type: ignore[assignment]
     cause = serializers.DictField(allow_null=True)
     lots = LotOut(many=True)
 

@@ -154,9 +154,8 @@ class _Step(PartnerView):
             facts = dict(checked.validated_data)
         if "scheduled_for" in facts:
             facts["when"] = facts.pop("scheduled_for")
-        view = queries.get_partner_order(number=number, partner_id=self.partner_id)
         type(self).operation(
-            order=view.order,
+            order=queries.get_order(number=number),
             partner_id=self.partner_id,
             if_version=_if_version(request),
             by=self.actor(request),
@@ -215,9 +214,8 @@ class Verify(PartnerView):
         """Check the member's code without closing the order; five wrong ones lock it for a while."""
         checked = CodeIn(data=request.data)
         checked.is_valid(raise_exception=True)
-        view = queries.get_partner_order(number=number, partner_id=self.partner_id)
         operations.verify_code(
-            order=view.order,
+            order=queries.get_order(number=number),
             partner_id=self.partner_id,
             code=checked.validated_data["code"],
             at=clock.now(),

@@ -133,8 +133,8 @@ def summary(*, budget: Budget, before: date | None = None) -> BudgetSummary:
 
 def line_summaries(*, budget: Budget) -> list[LineSummary]:
     """Add up every line of a budget in one query, in the order in which they were added."""
-    by_line = {
-        row["line_id"]: row
+    by_line: dict[int, dict[str, int]] = {
+        row["line_id"]: {name: int(row[name]) for name in _SUMS}  # type: ignore[literal-required]
         for row in BudgetEntry.objects.filter(budget=budget).values("line_id").annotate(**_SUMS)
     }
     empty = dict.fromkeys(_SUMS, 0)

@@ -118,7 +118,7 @@ def assign_alert(*, alert: Alert, owner_id: int, due_on: date, by: Actor, at: da
     """
     with transaction.atomic():
         row = _lock_open(alert)
-        changes = {
+        changes: dict[str, list[Any]] = {
             "owner_id": [row.owner_id, owner_id],
             "due_on": [str(row.due_on), str(due_on)],
         }

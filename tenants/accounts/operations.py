@@ -28,9 +28,7 @@ class AlreadyStaffError(ConflictError):
     code = "already_staff"
 
 
-def invite_staff(
-    *, email: str, name: str, role: str, by: Actor, at: datetime
-) -> StaffMember:
+def invite_staff(*, email: str, name: str, role: str, by: Actor, at: datetime) -> StaffMember:
     """Give an address a role in the console; it signs in by a code sent to that address.
 
     :raises AlreadyStaffError: if the address has a staff row, active or not.

@@ -2,20 +2,22 @@
 
 from typing import Any
 
-from django.db import connection
 from django.http import HttpRequest
 
 from core.actors import Actor
 from tenants.accounts.models import StaffMember
+from tenants.brands.context import PUBLIC, current_schema
 
 
 def get_staff(user: Any) -> StaffMember | None:
     """Return the active staff row of a signed-in user, or None. Read once per user object."""
-    if not getattr(user, "is_authenticated", False) or connection.schema_name == "public":
+    if not getattr(user, "is_authenticated", False) or current_schema() == PUBLIC:
         return None
     if not hasattr(user, "_tessera_staff"):
         user._tessera_staff = (  # noqa: SLF001  (cached on the request's own user object)
-            StaffMember.objects.select_related("user").filter(user_id=user.pk, is_active=True).first()
+            StaffMember.objects.select_related("user")
+            .filter(user_id=user.pk, is_active=True)
+            .first()
         )
     staff: StaffMember | None = user._tessera_staff  # noqa: SLF001
     return staff
