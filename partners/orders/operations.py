@@ -26,7 +26,7 @@ from partners.orders.errors import (
     VersionMismatchError,
 )
 from partners.orders.models import DispatchPolicy, FulfilmentOrder, OrderOffer
-from partners.orders.queries import OrderView, represent, represent_view
+from partners.orders.queries import get_partner_order, represent, represent_view
 from partners.orders.scoring import PARTS
 from partners.orders.states import is_allowed
 from partners.orders.timeline import Step, advance
@@ -485,7 +485,7 @@ def _lost(order: FulfilmentOrder, partner_id: int) -> InvalidStateError:
         order=order.number,
         state=offer.state,
         version=order.version,
-        current=represent_view(OrderView(order, offer, offer.state)),
+        current=represent_view(get_partner_order(number=order.number, partner_id=partner_id)),
     )
 
 

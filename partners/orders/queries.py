@@ -1,8 +1,9 @@
 """Orders as staff, partners and the board see them; scorecards; who would get an order."""
 
+import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
@@ -28,22 +29,33 @@ _BOARD_STATES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OrderView:
-    """An order as one partner may see it.
+class OrderView(NamedTuple):
+    """An order as one partner may see it, in plain values: a list of them is one cheap query.
 
     `state` is the order's while the partner has it, else how its own offer ended (`declined`,
     `timed_out`, `withdrawn`); what happened to the order afterwards is not this partner's.
+    `price_minor` is the price offered until it is accepted, then the one that will be settled.
     """
 
-    order: FulfilmentOrder
-    offer: OrderOffer
+    offer_id: int
+    number: str
     state: str
-
-    @property
-    def updated_at(self) -> datetime:
-        """Return the last change that this partner may see."""
-        return self.offer.updated_at
+    version: int
+    benefit_code: str
+    benefit_name: dict[str, str]
+    region: str
+    wanted_at: datetime | None
+    service_on: date
+    requested_at: datetime
+    offered_at: datetime
+    accept_by: datetime
+    accepted_at: datetime | None
+    due_at: datetime | None
+    scheduled_for: datetime | None
+    fulfilled_at: datetime | None
+    failure_reason: str
+    price_minor: int
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,54 +115,82 @@ def represent(order: FulfilmentOrder, *, state: str | None = None) -> dict[str, 
 
 
 def represent_view(view: OrderView) -> dict[str, Any]:
-    """Return the JSON form of an order for its partner; a lost one shows the offer only."""
-    order, offer = view.order, view.offer
-    found = represent(order, state=view.state)
-    if view.state != order.state:
-        for name in ("scheduled_for", "accepted_at", "due_at", "fulfilled_at"):
-            found[name] = None
-        found["failure_reason"] = ""
-        found["price"] = None
-    if found["price"] is None:
-        found["price"] = {"amount": offer.price_minor, "currency": current_brand().currency}
-    found["service_on"] = (
-        found["service_on"] if view.state == order.state else offer.service_on.isoformat()
-    )
-    found["offered_at"] = _iso(offer.offered_at)
-    found["accept_by"] = _iso(offer.accept_by)
-    found["updated_at"] = _iso(offer.updated_at)
-    return found
+    """Return the JSON form of an order for its partner: the same members as `represent`."""
+    return {
+        "id": view.number,
+        "state": view.state,
+        "version": view.version,
+        "benefit": {"code": view.benefit_code, "name": view.benefit_name},
+        "region": view.region,
+        "wanted_at": _iso(view.wanted_at),
+        "service_on": view.service_on.isoformat(),
+        "requested_at": _iso(view.requested_at),
+        "offered_at": _iso(view.offered_at),
+        "accept_by": _iso(view.accept_by),
+        "accepted_at": _iso(view.accepted_at),
+        "due_at": _iso(view.due_at),
+        "scheduled_for": _iso(view.scheduled_for),
+        "fulfilled_at": _iso(view.fulfilled_at),
+        "failure_reason": view.failure_reason,
+        "price": {"amount": view.price_minor, "currency": current_brand().currency},
+        "updated_at": _iso(view.updated_at),
+    }
 
 
-def get_order(*, number: str | None = None, redemption_id: int | None = None) -> FulfilmentOrder:
-    """Return an order by its number or its redemption, for staff and the brand's systems.
+def get_order(
+    *, number: str | None = None, redemption_id: int | None = None, partner_id: int | None = None
+) -> FulfilmentOrder:
+    """Return an order by its number or its redemption, to act on.
 
-    :raises OrderNotFoundError: if there is none.
+    With `partner_id`, only an order that was offered to this partner at some time.
+
+    :raises OrderNotFoundError: if there is none; to a partner it is not told why.
     """
-    found = (
-        FulfilmentOrder.objects.select_related("benefit", "partner", "member", "redemption")
-        .filter(Q(number=number) if number is not None else Q(redemption_id=redemption_id))
-        .first()
-    )
+    orders = FulfilmentOrder.objects.select_related("benefit", "partner", "member", "redemption")
+    if partner_id is not None:
+        orders = orders.filter(
+            Exists(OrderOffer.objects.filter(order=OuterRef("pk"), partner_id=partner_id))
+        )
+    found = orders.filter(
+        Q(number=number) if number is not None else Q(redemption_id=redemption_id)
+    ).first()
     if found is None:
         raise OrderNotFoundError
     return found
 
 
+_VIEW = """
+SELECT f.id, o.number, CASE WHEN mine THEN o.state ELSE f.state END, o.version,
+       b.code, b.name, o.region, o.wanted_at,
+       CASE WHEN mine THEN o.service_on ELSE f.service_on END,
+       o.requested_at, f.offered_at, f.accept_by,
+       CASE WHEN mine THEN o.accepted_at END,
+       CASE WHEN mine THEN o.due_at END,
+       CASE WHEN mine THEN o.scheduled_for END,
+       CASE WHEN mine THEN o.fulfilled_at END,
+       CASE WHEN mine THEN o.failure_reason ELSE '' END,
+       coalesce(CASE WHEN mine THEN o.price_minor END, f.price_minor),
+       f.updated_at
+  FROM partners_orderoffer f
+  JOIN partners_fulfilmentorder o ON o.id = f.order_id
+  JOIN benefits_benefit b ON b.id = o.benefit_id
+ CROSS JOIN LATERAL (SELECT o.partner_id IS NOT DISTINCT FROM f.partner_id AS mine) whose
+ WHERE f.partner_id = %(partner)s
+   AND NOT EXISTS (SELECT 1 FROM partners_orderoffer later
+                    WHERE later.order_id = f.order_id AND later.partner_id = f.partner_id
+                      AND later.number > f.number)
+"""
+
+
 def get_partner_order(*, number: str, partner_id: int) -> OrderView:
-    """Return an order that was offered to this partner at some time.
+    """Return what this partner may see of an order that was offered to it at some time.
 
     :raises OrderNotFoundError: if it was not; whether it exists is not told.
     """
-    offer = (
-        OrderOffer.objects.select_related("order__benefit")
-        .filter(order__number=number, partner_id=partner_id)
-        .order_by("-number")
-        .first()
-    )
-    if offer is None:
+    found = _views(_VIEW + " AND o.number = %(number)s", {"partner": partner_id, "number": number})
+    if not found:
         raise OrderNotFoundError
-    return _view(offer)
+    return found[0]
 
 
 def list_partner_orders(
@@ -169,24 +209,31 @@ def list_partner_orders(
 
     :raises InvalidError: if `after` is no position.
     """
-    later = OrderOffer.objects.filter(
-        order=OuterRef("order"), partner=OuterRef("partner"), number__gt=OuterRef("number")
-    )
-    offers = OrderOffer.objects.select_related("order__benefit").filter(
-        ~Exists(later), partner_id=partner_id
-    )
+    values: dict[str, Any] = {"partner": partner_id, "limit": limit}
+    conditions = ""
     if updated_since is not None:
-        offers = offers.filter(updated_at__gte=updated_since)
+        values["since"] = updated_since
+        conditions += " AND f.updated_at >= %(since)s"
     if state is not None:
-        theirs = Q(order__partner_id=F("partner_id"))
-        offers = offers.filter(
-            theirs & Q(order__state=state)
-            | ~theirs & Q(state=state)
-            | Q(order__partner__isnull=True, state=state)
-        )
+        values["state"] = state
+        conditions += " AND CASE WHEN mine THEN o.state ELSE f.state END = %(state)s"
     if after is not None:
-        offers = offers.filter(_beyond(after))
-    return [_view(offer) for offer in offers.order_by("updated_at", "pk")[:limit]]
+        values["instant"], values["key"] = _parse(after)
+        conditions += " AND (f.updated_at, f.id) > (%(instant)s, %(key)s)"
+    return _views(_VIEW + conditions + " ORDER BY f.updated_at, f.id LIMIT %(limit)s", values)
+
+
+def _views(sql: str, values: dict[str, Any]) -> list[OrderView]:
+    names: dict[str, dict[str, str]] = {}
+    views = []
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        for row in cursor.fetchall():
+            name = names.get(row[5])
+            if name is None:
+                name = names[row[5]] = json.loads(row[5])
+            views.append(OrderView._make((*row[:5], name, *row[6:])))
+    return views
 
 
 def list_orders(
@@ -223,8 +270,8 @@ def list_orders(
 
 def position(item: FulfilmentOrder | OrderView) -> str:
     """Return the place of an item in its list, for `after`."""
-    row = item.offer if isinstance(item, OrderView) else item
-    return f"{row.updated_at.isoformat()},{row.pk}"
+    key = item.offer_id if isinstance(item, OrderView) else item.pk
+    return f"{item.updated_at.isoformat()},{key}"
 
 
 def list_transitions(*, order_id: int) -> QuerySet[OrderTransition]:
@@ -357,13 +404,6 @@ def record_sql() -> str:
     Parameters: `since`, `at`.
     """
     return _RECORD
-
-
-def _view(offer: OrderOffer) -> OrderView:
-    order = offer.order
-    return OrderView(
-        order, offer, order.state if order.partner_id == offer.partner_id else offer.state
-    )
 
 
 def _iso(instant: datetime | None) -> str | None:
