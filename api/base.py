@@ -134,13 +134,13 @@ class ApiView(APIView):
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
-        response = super().finalize_response(request, response, *args, **kwargs)
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
         remaining, reset = getattr(self, "_limit", (None, None))
         if remaining is not None:
-            response.headers["RateLimit-Policy"] = f'"default";q={REQUESTS_PER_MINUTE};w=60'
-            response.headers["RateLimit"] = f'"default";r={remaining};t={reset}'
-        response.headers["Cache-Control"] = "no-store"
-        return response
+            answer.headers["RateLimit-Policy"] = f'"default";q={REQUESTS_PER_MINUTE};w=60'
+            answer.headers["RateLimit"] = f'"default";r={remaining};t={reset}'
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     def actor(self, request: Request) -> Actor:
         """Return the calling key as the `by` of an operation."""
