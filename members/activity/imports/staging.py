@@ -16,7 +16,6 @@ from members.activity.effects import ADDED
 from members.activity.imports.rows import LineRow, Problem, PurchaseRow
 
 _PER_WRITE = 2_000
-_REMEMBERED = 20_000
 
 # Dropped first for the sake of two imports in one transaction.
 _TABLES = f"""
@@ -150,17 +149,10 @@ def stage_purchases(rows: Iterable[PurchaseRow]) -> int:
 
 
 def _texts(rows: Iterable[PurchaseRow]) -> Iterator[str]:
-    # Many rows share their (very) time and day, whose texts take long to make.
-    times: dict[datetime, str] = {}
-    for row in rows:
-        moment = times.get(row.occurred_at)
-        if moment is None:
-            moment = f"{row.occurred_at}\t{row.local_date}"
-            if len(times) < _REMEMBERED:
-                times[row.occurred_at] = moment
+    for line, key, member, moment, amount, _currency, channel, store, associate in rows:
         yield (
-            f"{row.line}\t{row.external_id}\t{row.member}\t{moment}\t{row.amount_minor}\t"
-            f"{row.channel}\t{row.store}\t{row.associate}\n"
+            f"{line}\t{key}\t{member}\t{moment.written}\t{amount}\t{channel}\t{store}\t"
+            f"{associate}\n"
         )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from members.activity._fields import GRACE, UNSAFE
 from members.activity.imports.messages import describe_file_error, describe_problem
-from members.activity.imports.rows import Problem, PurchaseRow, Reading, read_purchases
+from members.activity.imports.rows import Moment, Problem, PurchaseRow, Reading, read_purchases
 from members.activity.imports.sources import BadFileError, Lines, inspect
 
 AT = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
@@ -115,8 +115,11 @@ def test_what_was_written_is_read(
             number,
             key,
             member,
-            moment.replace(tzinfo=ZONE).astimezone(UTC),
-            moment.date(),
+            Moment(
+                moment.replace(tzinfo=ZONE).astimezone(UTC),
+                moment.date(),
+                f"{moment.replace(tzinfo=ZONE).astimezone(UTC).isoformat()}\t{moment.date()}",
+            ),
             minor,
             "CNY",
             "",
@@ -143,6 +146,6 @@ def test_a_purchase_that_comes_out_is_within_bounds(path: Path, time: str, amoun
     (row,) = read(path)
     if isinstance(row, PurchaseRow):
         assert 0 <= row.amount_minor <= 10**13
-        assert datetime(1970, 1, 1, tzinfo=UTC) <= row.occurred_at <= AT + GRACE
-        assert abs(row.local_date - row.occurred_at.date()) <= timedelta(days=1)
-        assert date(1970, 1, 1) <= row.local_date
+        assert datetime(1970, 1, 1, tzinfo=UTC) <= row.moment.occurred_at <= AT + GRACE
+        assert abs(row.moment.local_date - row.moment.occurred_at.date()) <= timedelta(days=1)
+        assert date(1970, 1, 1) <= row.moment.local_date

@@ -8,6 +8,7 @@ import pytest
 from members.activity.imports.rows import (
     PURCHASE_COLUMNS,
     PURCHASE_REQUIRED,
+    Moment,
     Problem,
     PurchaseRow,
     Reading,
@@ -49,8 +50,11 @@ def test_a_full_row() -> None:
             2,
             "P-1",
             "M-1",
-            datetime(2026, 3, 14, 15, 30, tzinfo=UTC),
-            date(2026, 3, 14),
+            Moment(
+                datetime(2026, 3, 14, 15, 30, tzinfo=UTC),
+                date(2026, 3, 14),
+                "2026-03-14T23:30:00+08:00\t2026-03-14",
+            ),
             1990,
             "CNY",
             "web",
@@ -82,7 +86,7 @@ def test_blank_separated_with_other_names() -> None:
     )
     assert (header.delimiter, header.unused) == ("blank", ("number_of_cds",))
     (row,) = found
-    assert (row.member, row.occurred_at, row.local_date, row.amount_minor) == (
+    assert (row.member, *row.moment[:2], row.amount_minor) == (
         "00001",
         datetime(1997, 1, 1, 5, tzinfo=UTC),
         date(1997, 1, 1),
@@ -150,7 +154,7 @@ def test_a_line_too_long_to_keep_is_one_problem() -> None:
 
 def test_five_minutes_of_grace() -> None:
     (row,) = rows_of(HEAD + "P,M,2026-03-15T12:05:00,1,,,,\n")
-    assert row.occurred_at == datetime(2026, 3, 15, 4, 5, tzinfo=UTC)
+    assert row.moment.occurred_at == datetime(2026, 3, 15, 4, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +193,7 @@ def test_times_that_the_clock_skips_or_repeats(text: str, expected: datetime) ->
 @pytest.mark.parametrize(
     "text",
     ["", "2026", "2026-13-01", "2023-02-29", "2026-03-05T09", "2026-03-05T09:60", "2026-03-05T",
-     "2026-03-05T09:07+15:00", "2026-03-05T09:07+01:60", "2026-W10-1", "٢٠٢٦-03-05", "0000-01-01",
+     "2026-03-05T09:07+24:00", "2026-03-05T09:07+01:60", "2026-W10-1", "٢٠٢٦-03-05", "0000-01-01",
      "2026-03-0520260305"],
 )  # fmt: skip
 def test_times_that_are_none(text: str) -> None:
@@ -201,7 +205,7 @@ def test_times_that_are_none(text: str) -> None:
     ("text", "digits", "minor"),
     [("0", 2, 0), ("-0", 2, 0), ("12", 2, 1200), ("12.3", 2, 1230), ("12.300", 2, 1230),
      ("0012.34", 2, 1234), ("1500", 0, 1500), ("1500.0", 0, 1500), ("1.234", 3, 1234),
-     ("100000000000", 2, 10**13)],
+     ("100000000000", 2, 10**13), ("000000000000012.34", 2, 1234)],
 )  # fmt: skip
 def test_amounts(text: str, digits: int, minor: int) -> None:
     assert parse_amount(text, digits=digits) == minor
@@ -212,11 +216,17 @@ def test_amounts(text: str, digits: int, minor: int) -> None:
     [("-0.01", "negative"), ("100000000000.01", "too_large"), ("1,5", "not_a_number"),
      ("1.", "not_a_number"), (".5", "not_a_number"), ("+1", "not_a_number"),
      ("1_000", "not_a_number"), ("Infinity", "not_a_number"), ("9" * 16, "not_a_number"),
-     ("1 ", "not_a_number")],
+     ("1 ", "not_a_number"), ("1_0.00", "not_a_number"), ("1._5", "not_a_number"),
+     ("1.0٢", "not_a_number"), ("9" * 30 + ".00", "not_a_number"), ("9" * 15 + ".00", "too_large"), (".50", "not_a_number")],
 )  # fmt: skip
 def test_amounts_that_are_none(text: str, code: str) -> None:
     with pytest.raises(ValueError, match=code):
         parse_amount(text, digits=2)
+
+
+def test_amounts_without_decimals_have_no_point() -> None:
+    with pytest.raises(ValueError, match="not_a_number"):
+        parse_amount("1500.", digits=0)
 
 
 @pytest.mark.parametrize(
