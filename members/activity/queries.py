@@ -1,5 +1,6 @@
 """Reading what members did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -98,3 +99,15 @@ def list_days(*, member_id: int, since: date, until: date) -> list[MemberDay]:
             member_id=member_id, on_date__gte=since, on_date__lt=until
         ).order_by("on_date")
     )
+
+
+def list_lines_of(*, purchase_ids: Sequence[int]) -> list[PurchaseLine]:
+    """Return the lines of several purchases, each one's in the order sent."""
+    return list(
+        PurchaseLine.objects.filter(purchase_id__in=purchase_ids).order_by("purchase", "position")
+    )
+
+
+def list_refunds_of(*, purchase_ids: Sequence[int]) -> list[Refund]:
+    """Return what was given back for several purchases, first one first."""
+    return list(Refund.objects.filter(purchase_id__in=purchase_ids).order_by("at", "pk"))

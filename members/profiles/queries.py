@@ -1,6 +1,6 @@
 """Finding members."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import connection
@@ -67,60 +67,67 @@ def member_ids(*, external_ids: Iterable[str]) -> dict[str, int]:
 # Each branch is cut to the page, newest first, so that a search that matches nearly everybody
 # costs as little as one that matches nobody.
 _BRANCH = """(SELECT m.id FROM members_member m {join}
-    WHERE ({match}) AND (%s::bigint IS NULL OR m.id < %s) ORDER BY m.id DESC LIMIT %s)"""
+    WHERE ({match}) AND (%(after)s::bigint IS NULL OR m.id < %(after)s){within}
+    ORDER BY m.id DESC LIMIT %(limit)s)"""
 _PERSONAL = "JOIN members_memberpersonal p ON p.member_id = m.id"
 
 
-def search_members(*, text: str = "", after: int | None = None, limit: int = 50) -> list[Member]:
+def search_members(
+    *,
+    text: str = "",
+    within: tuple[str, Mapping[str, Any]] | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> list[Member]:
     """Return members newest first, personal data included; all of them for an empty text.
 
     Found by the beginning of number, external id, e-mail address or phone number, the last
-    four digits of a phone number, or any part of the name in any script. `after` is the key of
-    the last member of the page before.
+    four digits of a phone number, or any part of the name in any script. `within` is a query
+    of keys with its named parameters, such as a compiled condition: only these members.
+    `after` is the key of the last member of the page before.
     """
     text = text.strip().replace("\0", "")
     members = Member.objects.select_related("personal")
-    if not text:
+    if not text and within is None:
         page = members if after is None else members.filter(pk__lt=after)
         return list(page.order_by("-pk")[:limit])
-    branches = _branches(text)
-    sql = " UNION ".join(_BRANCH.format(match=match, join=join) for join, match, _ in branches)
-    parameters: list[Any] = []
-    for _join, _match, values in branches:
-        parameters += [*values, after, after, limit]
+    parameters: dict[str, Any] = {"after": after, "limit": limit}
+    only = ""
+    if within is not None:
+        only = f" AND m.id IN ({within[0]})"
+        parameters |= within[1]
+    parts = []
+    for join, match, value in _branches(text) if text else [("", "TRUE", None)]:
+        name = f"search{len(parts)}"
+        parts.append(
+            _BRANCH.format(join=join, match=match.replace("%s", f"%({name})s"), within=only)
+        )
+        parameters[name] = value
+    if text and (needed := _names.needed(text)):
+        match = "p.grams @> %(grams)s::varchar[] AND p.name_folded LIKE %(folded)s"
+        parts.append(_BRANCH.format(join=_PERSONAL, match=match, within=only))
+        parameters |= {"grams": needed, "folded": f"%{_escape(_names.fold(text))}%"}
     with connection.cursor() as cursor:
-        cursor.execute(f"{sql} ORDER BY 1 DESC LIMIT %s", [*parameters, limit])
+        cursor.execute(f"{' UNION '.join(parts)} ORDER BY 1 DESC LIMIT %(limit)s", parameters)
         keys = [row[0] for row in cursor.fetchall()]
     found = members.in_bulk(keys)
     return [found[key] for key in keys if key in found]
 
 
-def _branches(text: str) -> list[tuple[str, str, list[Any]]]:
-    """Return what to look for: join, condition, values."""
-    branches: list[tuple[str, str, list[Any]]] = [
-        ("", "m.number LIKE %s", [_prefix(text.upper())]),
-        ("", "m.external_id LIKE %s", [_prefix(text)]),
-        (_PERSONAL, "p.email <> '' AND p.email LIKE %s", [_prefix(text.lower())]),
+def _branches(text: str) -> list[tuple[str, str, str]]:
+    """Return where to look for a beginning or an end: join, condition, its one value."""
+    branches = [
+        ("", "m.number LIKE %s", _prefix(text.upper())),
+        ("", "m.external_id LIKE %s", _prefix(text)),
+        (_PERSONAL, "p.email <> '' AND p.email LIKE %s", _prefix(text.lower())),
     ]
     digits = "".join(character for character in text if character not in " -()./")
     if digits.lstrip("+").isdecimal() and digits.isascii():
-        branches.append((_PERSONAL, "p.phone <> '' AND p.phone LIKE %s", [_prefix(digits)]))
+        branches.append((_PERSONAL, "p.phone <> '' AND p.phone LIKE %s", _prefix(digits)))
         if not digits.startswith("+"):
-            branches.append(
-                (_PERSONAL, "p.phone <> '' AND p.phone LIKE %s", [_prefix(f"+{digits}")])
-            )
+            branches.append((_PERSONAL, "p.phone <> '' AND p.phone LIKE %s", _prefix(f"+{digits}")))
         if len(digits) == 4:
-            branches.append((_PERSONAL, "p.phone <> '' AND p.phone_tail = %s", [digits]))
-    needed = _names.needed(text)
-    if needed:
-        part = _names.fold(text)
-        branches.append(
-            (
-                _PERSONAL,
-                "p.grams @> %s::varchar[] AND p.name_folded LIKE %s",
-                [needed, f"%{_escape(part)}%"],
-            )
-        )
+            branches.append((_PERSONAL, "p.phone <> '' AND p.phone_tail = %s", digits))
     return branches
 
 

@@ -1,6 +1,6 @@
 """Reading scores, audiences and the facts of one member."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -87,6 +87,32 @@ def member_facts(*, member_id: int, fields: Iterable[str], at: datetime) -> dict
     if row is None:
         raise MemberNotFoundError(member_id=member_id)
     return {field.name: value for field, value in zip(known, row, strict=True)}
+
+
+def list_facts(
+    *, member_ids: Sequence[int], fields: Iterable[str], at: datetime
+) -> dict[int, dict[str, Any]]:
+    """Return what these fields of the catalogue are for each member of a page, in one query."""
+    known = [field for name in sorted(set(fields)) if (field := FIELDS.get(name)) is not None]
+    columns = ", ".join(f"({field.sql}) AS {field.name}" for field in known)
+    joins = join_sources({field.source for field in known})
+    with connection.cursor() as cursor:
+        # OFFSET 0 keeps the inner query apart, so that each source is read for one member at a
+        # time and not for all of them.
+        cursor.execute(
+            "SELECT wanted.id, facts.* FROM unnest(%(member_ids)s::bigint[]) AS wanted (id) "  # noqa: S608
+            f"CROSS JOIN LATERAL (SELECT {columns} FROM members_member AS member{joins} "
+            "WHERE member.id = wanted.id OFFSET 0) AS facts",
+            {
+                **moment_parameters(at=at, zone=current_brand().timezone),
+                "member_ids": list(member_ids),
+            },
+        )
+        rows = cursor.fetchall()
+    return {
+        row[0]: {field.name: value for field, value in zip(known, row[1:], strict=True)}
+        for row in rows
+    }
 
 
 def is_in_audience(*, condition: Condition, member_id: int, at: datetime) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from django.db import connection
+from django.db.models import Count, F, Q
 
 from members.tiers._holding import measure, published, read_holding
 from members.tiers.errors import SchemeNotFoundError
@@ -128,3 +129,29 @@ def list_changes(*, member_id: int, limit: int = 50) -> list[TierChange]:
         .select_related("from_tier", "to_tier")
         .order_by("-id")[:limit]
     )
+
+
+def list_recent_changes(
+    *, since: datetime, before: int | None = None, limit: int = 50
+) -> list[TierChange]:
+    """Return tier changes of all members since an instant, newest first, those before a key."""
+    changes = TierChange.objects.filter(at__gte=since).select_related(
+        "member", "from_tier", "to_tier"
+    )
+    if before is not None:
+        changes = changes.filter(pk__lt=before)
+    return list(changes.order_by("-id")[:limit])
+
+
+def count_moves(*, since: datetime) -> Mapping[str, int]:
+    """Return how many tier changes since an instant were `up` and how many `down`."""
+    found = TierChange.objects.filter(at__gte=since).aggregate(
+        up=Count("pk", filter=Q(metric_value__gte=F("threshold"))),
+        down=Count("pk", filter=Q(metric_value__lt=F("threshold"))),
+    )
+    return {"up": found["up"], "down": found["down"]}
+
+
+def count_in_grace() -> int:
+    """Return how many members will lose their tier unless they earn it again in time."""
+    return MemberTier.objects.filter(grace_until__isnull=False).count()

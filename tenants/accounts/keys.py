@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.actors import Actor
@@ -117,6 +117,12 @@ def authenticate(*, text: str, kind: str, at: datetime) -> ApiKey:
             Q(last_used_at__isnull=True) | Q(last_used_at__lt=at)
         ).update(last_used_at=at)
     return key
+
+
+def list_api_keys(*, kind: str, owner_id: int | None = None) -> list[ApiKey]:
+    """Return the keys of the brand's systems or of one partner, those in use first."""
+    keys = ApiKey.objects.filter(kind=kind, owner_id=owner_id)
+    return list(keys.order_by(F("revoked_at").desc(nulls_first=True), "-pk"))
 
 
 def revoke_api_key(*, key_id: int, by: Actor, at: datetime) -> None:

@@ -8,12 +8,14 @@ def list_entries(
     target_type: str | None = None,
     target_id: str | int | None = None,
     actor: str | None = None,
+    action: str | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> list[AuditEntry]:
     """Return entries newest first, those before the key `before`.
 
-    `actor` is a kind (`staff`) or one actor's key (`staff:12`).
+    `actor` is a kind (`staff`) or one actor's key (`staff:12`); `action` is one (`staff.invited`)
+    or the beginning of several (`staff.`).
     """
     entries = AuditEntry.objects.order_by("-id")
     if target_type is not None:
@@ -25,6 +27,8 @@ def list_entries(
         entries = entries.filter(actor_kind=kind)
         if key:
             entries = entries.filter(actor_id=int(key) if key.isdigit() else -1)
+    if action is not None:
+        entries = entries.filter(action__startswith=action)
     if before is not None:
         entries = entries.filter(pk__lt=before)
     return list(entries[:limit])
