@@ -86,12 +86,31 @@ class Earning(models.Model):
     by it.
     """
 
+    # No constraints and no indexes of their own in the database: an earning is written only
+    # beside its purchase, whose member is locked, and the indexes below serve all that is asked.
+    # Three look-ups for each of a file's earnings would cost as much as all other effects.
     purchase = models.ForeignKey(
-        "members.Purchase", on_delete=models.PROTECT, related_name="earnings"
+        "members.Purchase",
+        on_delete=models.PROTECT,
+        related_name="earnings",
+        db_index=False,
+        db_constraint=False,
     )
-    rule = models.ForeignKey(EarningRule, on_delete=models.PROTECT, related_name="+")
+    rule = models.ForeignKey(
+        EarningRule,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     wallet = models.CharField(max_length=8)
-    member = models.ForeignKey("members.Member", on_delete=models.PROTECT, related_name="+")
+    member = models.ForeignKey(
+        "members.Member",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     on_date = models.DateField()
     amount = models.BigIntegerField()
     reversed = models.BigIntegerField(default=0)

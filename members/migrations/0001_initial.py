@@ -534,6 +534,8 @@ class Migration(migrations.Migration):
                 (
                     "rule",
                     models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="members.earningrule",
@@ -542,6 +544,8 @@ class Migration(migrations.Migration):
                 (
                     "member",
                     models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="members.member",
@@ -550,6 +554,8 @@ class Migration(migrations.Migration):
                 (
                     "purchase",
                     models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="earnings",
                         to="members.purchase",
@@ -657,6 +663,27 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="members.tier",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="TierRun",
+            fields=[
+                ("on", models.DateField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("scheme_version", models.PositiveIntegerField()),
+                ("is_full", models.BooleanField()),
+                (
+                    "looked_at",
+                    models.PositiveIntegerField(help_text="Members that this run looked at."),
+                ),
+                ("upgraded", models.PositiveIntegerField()),
+                ("downgraded", models.PositiveIntegerField()),
+                (
+                    "told",
+                    models.PositiveIntegerField(
+                        help_text="Members told that they may lose a tier."
                     ),
                 ),
             ],
@@ -1142,6 +1169,7 @@ class Migration(migrations.Migration):
                 ("metric_value", models.BigIntegerField()),
                 ("valid_until", models.DateField(null=True)),
                 ("grace_until", models.DateField(null=True)),
+                ("is_due", models.BooleanField(db_default=False, default=False)),
                 (
                     "tier",
                     models.ForeignKey(
