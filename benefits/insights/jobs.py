@@ -53,7 +53,7 @@ def on_order_unassigned(event: Event) -> None:
     """Open an alert for an order that no partner takes: the day it happened is its period."""
     open_alert(
         rule=Alert.Rule.ORDER_UNASSIGNED,
-        subject=("redemption", event.data["redemption_id"]),
+        subject=("redemption", event.data["redemption"]),
         period=f"{clock.local_date(event.at, current_brand().timezone):%Y-%m-%d}",
         severity=Alert.Severity.WARNING,
         figures=event.data,

@@ -29,7 +29,7 @@ from tenants.accounts.models import StaffMember
 from tenants.accounts.operations import invite_staff
 
 # The budget began so many months ago and runs for a year.
-BUDGET_MONTHS_BACK = 8
+BUDGET_MONTHS_BACK = 6
 
 
 @dataclass(slots=True)

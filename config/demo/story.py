@@ -61,6 +61,7 @@ class Story:
         self.rng = random.Random(f"{spec.slug} story")
         self.made = Programme()
         self.members: dict[str, Member] = {}
+        self.months_live = 0
 
     def tell(self) -> Programme:
         """Tell all of it; returns what was set up."""
@@ -203,12 +204,16 @@ class Story:
             issued_at__gte=self._noon(start), issued_at__lt=until, used=0, revoked_at__isnull=True
         ).select_related("benefit", "member")
         running = end >= self.today
+        # A programme takes some months to be known; the running month is not over.
+        known = min(1.0, 0.5 + 0.12 * self.months_live)
+        self.months_live += 1
         for grant in candidates.order_by("pk"):
-            share = usage[grant.benefit.code] * (0.55 if running else 1.0)
+            share = usage[grant.benefit.code] * (0.55 if running else known)
             if self.rng.random() < share * self.rng.uniform(0.8, 1.2):
                 self._use(grant, start, end, running=running)
         for number in range(MALL_ORDERS):
             self._order(number, start, end, running=running)
+        _deliver(until)
 
     def _use(self, grant: Grant, start: date, end: date, *, running: bool) -> None:
         at = max(self._sometime(start, end), grant.starts_at + timedelta(minutes=1))
@@ -223,9 +228,9 @@ class Story:
             )
         except DomainError:  # used up, or a right that ended on the way
             return
-        _deliver(at)
         late = running and (self.now - at) < timedelta(days=6)
         if redemption.channel == Benefit.Channel.PARTNER:
+            _deliver(at)
             self._partner(redemption, at, late=late)
         elif redemption.channel in {Benefit.Channel.STAFF, Benefit.Channel.CODE}:
             self._till(redemption, at, late=late)
