@@ -101,7 +101,10 @@ def grant(
                 "rule": rule.code if rule is not None else None,
                 "benefit": benefit.code,
                 "period": period_key,
-                "grants": [{"id": row.pk, "member_id": member.pk}],
+                "member_id": member.pk,
+                "count": 1,
+                "first_grant": row.pk,
+                "last_grant": row.pk,
             },
             at=at,
         )

@@ -21,10 +21,7 @@ from core import clock
 from members.segments import conditions
 from tenants.audit.operations import verify_identity
 from tenants.brands.context import current_brand
-from tenants.events.operations import emit_many
-
-# How many grants one `grant.issued` event names.
-_EVENT_SIZE = 500
+from tenants.events.operations import emit
 
 # Every part sees the same snapshot, so a member is either held out or granted, never both.
 # Those who have the grants of this period already are left out before anything is written: a
@@ -60,16 +57,10 @@ WITH item AS (
       FROM chosen CROSS JOIN item
     ON CONFLICT (rule_id, period_key, benefit_id, member_id) DO NOTHING
     RETURNING id, member_id, benefit_id, quantity
-), batch AS (
-    SELECT benefit_id, id, member_id, quantity,
-           (row_number() OVER (PARTITION BY benefit_id ORDER BY id) - 1) / {event_size} AS number
-      FROM made
 )
-SELECT benefit_id, sum(quantity)::bigint, count(*),
-       jsonb_agg(jsonb_build_array(id, member_id))::text, NULL
-  FROM batch GROUP BY benefit_id, number
+SELECT benefit_id, sum(quantity)::bigint, count(*), min(id), max(id) FROM made GROUP BY benefit_id
  UNION ALL
-SELECT NULL, 0, 0, NULL, (SELECT count(*) FROM left_out)
+SELECT NULL, 0, count(*), NULL, NULL FROM left_out
 """
 
 
@@ -96,14 +87,6 @@ class _Item:
     quantity: int
     starts_at: datetime
     ends_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Some of the grants made, as JSON: pairs of the grant's and the member's key."""
-
-    benefit_id: int
-    grants: str
 
 
 def issue(
@@ -143,12 +126,14 @@ def issue(
         issued = Issued(
             members=sum(row[2] for row in rows if row[0] == first),
             units=sum(row[1] for row in rows),
-            held_out=next(row[4] for row in rows if row[0] is None),
+            held_out=next(row[2] for row in rows if row[0] is None),
         )
         if counter is not None and issued.members:
             _add(counter, issued, cost_each, at)
-        batches = [_Batch(row[0], row[3]) for row in rows if row[0] is not None]
-        _tell(rule, period, items, batches, member_id, at)
+        for item in items:
+            for row in rows:
+                if row[0] == item.benefit.pk:
+                    _tell(rule, period, item.benefit, row, member_id, at)
     return issued
 
 
@@ -196,7 +181,6 @@ def _statement(
         expression=compiled.sql,
         within_member_cap="TRUE" if rule.cap_per_member is None else _WITHIN_MEMBER_CAP,
         limit="" if limit is None else "ORDER BY hashint8extended(id, %(rule_id)s) LIMIT %(limit)s",
-        event_size=_EVENT_SIZE,
     )
     return sql, {
         **conditions.moment_parameters(at=at, zone=current_brand().timezone),
@@ -223,30 +207,27 @@ def _statement(
 def _tell(
     rule: GrantRule,
     period: Period,
-    items: list[_Item],
-    batches: list[_Batch],
+    benefit: Benefit,
+    row: tuple[Any, ...],
     member_id: int | None,
     at: datetime,
 ) -> None:
-    codes = {item.benefit.pk: item.benefit.code for item in items}
-    subject = f"rule:{rule.pk}" if member_id is None else f"member:{member_id}"
-    emit_many(
+    """Tell of the grants of one benefit: one event, be it one grant or a million.
+
+    The grants of a whole audience are those of the rule and period between two keys.
+    """
+    emit(
         type="grant.issued",
-        events=(
-            (
-                subject,
-                {
-                    "rule": rule.code,
-                    "benefit": codes[batch.benefit_id],
-                    "period": period.key,
-                    "grants": [
-                        {"id": grant, "member_id": member}
-                        for grant, member in json.loads(batch.grants)
-                    ],
-                },
-            )
-            for batch in batches
-        ),
+        subject=f"rule:{rule.pk}" if member_id is None else f"member:{member_id}",
+        data={
+            "rule": rule.code,
+            "benefit": benefit.code,
+            "period": period.key,
+            "member_id": member_id,
+            "count": row[2],
+            "first_grant": row[3],
+            "last_grant": row[4],
+        },
         at=at,
     )
 

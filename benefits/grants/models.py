@@ -35,12 +35,17 @@ class Grant(models.Model):
     behind the conditional update (I14). The rule, its version (whose conditions `RuleVersion`
     keeps) and `reason` (the member's facts then, or what staff wrote) say why it was granted.
 
-    A month can add millions of rows, so keys of things that are never deleted carry neither an
-    index nor a foreign key check of their own.
+    A month can add millions of rows, so keys of things that are never deleted (members stay when
+    their names are erased) carry neither an index nor a foreign key check of their own: the
+    check alone would take as long as writing the row.
     """
 
     member = models.ForeignKey(
-        Member, on_delete=models.PROTECT, related_name="grants", db_index=False
+        Member,
+        on_delete=models.PROTECT,
+        related_name="grants",
+        db_index=False,
+        db_constraint=False,
     )
     benefit = models.ForeignKey(
         Benefit,

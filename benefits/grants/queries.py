@@ -10,8 +10,9 @@ from benefits.catalogue.models import Benefit
 from benefits.grants._usable import UsableBenefit, what_may_i_use
 from benefits.grants.errors import UnknownGrantError, UnknownRedemptionError
 from benefits.grants.fulfilment import ChannelStatus, get_channel
-from benefits.grants.models import Grant, Redemption, RedemptionStep
+from benefits.grants.models import Grant, Redemption, RedemptionStep, RulePeriod
 from benefits.grants.usability import Reason
+from benefits.rules.models import GrantRule
 from members.profiles.models import Member
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "fulfilment_status",
     "get_grant",
     "get_redemption",
+    "list_benefit_grants",
     "list_grants",
     "list_redemptions",
+    "list_rule_periods",
     "list_steps",
     "list_to_rate",
     "what_may_i_use",
@@ -52,6 +55,26 @@ def list_grants(*, member: Member, active_at: datetime | None = None) -> list[Gr
             Q(ends_at__isnull=True) | Q(ends_at__gt=active_at), revoked_at__isnull=True
         )
     return list(grants.order_by("-pk"))
+
+
+def list_benefit_grants(
+    *, benefit: Benefit, since: datetime, after: int | None = None, limit: int = 50
+) -> list[Grant]:
+    """Return the grants of a benefit issued since an instant, newest first.
+
+    `since` keeps the search to a part of the table: there is no index by benefit.
+    """
+    grants = Grant.objects.select_related("member", "rule").filter(
+        benefit=benefit, issued_at__gte=since
+    )
+    if after is not None:
+        grants = grants.filter(pk__lt=after)
+    return list(grants.order_by("-pk")[:limit])
+
+
+def list_rule_periods(*, rule: GrantRule, limit: int = 24) -> list[RulePeriod]:
+    """Return what a rule has issued, period by period, the latest first."""
+    return list(RulePeriod.objects.filter(rule=rule).order_by("-last_issued_at", "-pk")[:limit])
 
 
 def get_redemption(
