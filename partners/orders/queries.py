@@ -289,6 +289,11 @@ def count_unassigned() -> int:
     return FulfilmentOrder.objects.filter(state=_State.UNASSIGNED).count()
 
 
+def count_late(*, at: datetime) -> int:
+    """Return how many accepted orders have passed their service standard."""
+    return FulfilmentOrder.objects.filter(state__in=OPEN, due_at__lt=at).count()
+
+
 def board(*, at: datetime, partner_id: int | None = None, limit: int = 20) -> list[Column]:
     """Return the open orders by state, the most urgent `limit` of each, in two queries.
 

@@ -9,7 +9,7 @@ from benefits.grants.fulfilment import register_channel
 from benefits.insights.registry import Todo, register_todo
 from partners.orders.channel import PartnerChannel
 from partners.orders.jobs import run_scorecards, run_timeouts
-from partners.orders.queries import count_unassigned
+from partners.orders.queries import count_late, count_unassigned
 from tenants.events.models import Event
 from tenants.events.registry import register_audience
 from tenants.jobs.registry import daily, every, register_job
@@ -42,11 +42,23 @@ def unassigned_orders(at: datetime) -> list[Todo]:
     ]
 
 
+def late_orders(at: datetime) -> list[Todo]:
+    """Return a card when partners are late with what they have accepted."""
+    count = count_late(at=at)
+    if not count:
+        return []
+    text = ngettext_lazy("%(count)d order is late", "%(count)d orders are late", count) % {
+        "count": count
+    }
+    return [Todo(kind="orders.late", text=text, badge=_("Partners"), count=count)]
+
+
 def register() -> None:
     """Register everything; called once when the application is ready."""
     register_channel("partner", PartnerChannel())
     register_audience(hear_own_orders)
     register_todo(unassigned_orders)
+    register_todo(late_orders)
     register_job(
         "orders.timeouts",
         title=_("Pass on unanswered offers"),

@@ -14,6 +14,7 @@ from partners.orders import operations as orders
 from partners.orders import queries
 from partners.orders.errors import OrderNotFoundError
 from partners.orders.models import FulfilmentOrder
+from partners.orders.registrations import late_orders
 from partners.pool import operations as pool
 from partners.pool.models import PartnerScore
 from partners.pool.queries import Record
@@ -192,6 +193,16 @@ def test_the_board_runs_the_clock_of_each_state(
     assert (card.deadline, card.is_late) == (at + timedelta(hours=48), False)
     mine = {column.state: column.count for column in queries.board(at=at, partner_id=one)}
     assert mine["unassigned"] == 0
+
+
+def test_late_orders_wait_for_staff(pair: tuple[Any, int, int], world: World, at: datetime) -> None:
+    order = orders.accept(order=world.order(pair[0]), by=STAFF, at=at)
+    assert order.due_at is not None
+    assert late_orders(order.due_at) == []
+    later = order.due_at + timedelta(seconds=1)
+    assert [(todo.kind, todo.count) for todo in late_orders(later)] == [("orders.late", 1)]
+    orders.fulfil(order=order, override_reason="ok", by=STAFF, at=later)
+    assert late_orders(later) == []
 
 
 def test_the_board_shows_the_most_urgent(

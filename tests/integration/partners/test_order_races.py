@@ -333,3 +333,25 @@ def test_fulfil_and_fail_at_once_have_one_effect(
         assert len(states) == 1
         assert [type(found) for found in refused] == [InvalidStateError] * 2
     assert broken() == []
+
+
+def test_eight_time_outs_pass_an_offer_on_once(
+    committed_brand: Brand, committed_world: World, at: datetime
+) -> None:
+    world = committed_world
+    benefit = world.benefit()
+    first = world.offering(benefit, price_minor=1_000)
+    second = world.offering(benefit, price_minor=9_000)
+    order = world.order(benefit)
+    later = at + timedelta(minutes=30)
+    results = together(
+        committed_brand, [lambda: orders.time_out(order_id=order.pk, at=later)] * THREADS
+    )
+    assert Counter(results) == {True: 1, False: THREADS - 1}
+    order.refresh_from_db()
+    assert (order.partner_id, order.version) == (second.partner_id, 3)
+    assert [offer.partner_id for offer in order.offers.order_by("number")] == [
+        first.partner_id,
+        second.partner_id,
+    ]
+    assert broken() == []

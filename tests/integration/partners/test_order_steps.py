@@ -1,13 +1,18 @@
 """What may happen to an order, and that nothing else can."""
 
+import random
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, transaction
 
 from benefits.grants import operations as grants
 from benefits.grants.models import Grant, Redemption
+from core.errors import ConflictError
 from partners.orders import operations as orders
 from partners.orders.errors import (
     CodeRequiredError,
@@ -19,7 +24,7 @@ from partners.orders.errors import (
 from partners.orders.invariants import CHECKS
 from partners.orders.models import FulfilmentOrder, OrderTransition
 from partners.pool import operations as pool
-from partners.pool.errors import NoCapacityError
+from partners.pool.errors import CapacityBelowReservedError, NoCapacityError
 from partners.pool.models import CapacityDay
 from tenants.audit.models import AuditEntry
 from tenants.events.models import Event
@@ -441,3 +446,78 @@ def test_evidence_is_bounded(evidence: dict[str, Any], world: World, at: datetim
         orders.fulfil(order=order, override_reason="ok", evidence=evidence, by=STAFF, at=at)
     order.refresh_from_db()
     assert order.state == "accepted"
+
+
+@pytest.mark.parametrize("step", ["accept", "fulfil", "fail"])
+def test_a_partner_cannot_move_what_the_member_has_just_called_off(
+    step: str, world: World, at: datetime
+) -> None:
+    """Between the cancellation and its event the order is still open; the redemption is not."""
+    order = order_in("offered" if step == "accept" else "accepted", world)
+    redemption = Redemption.objects.get(pk=order.redemption_id)
+    grants.cancel(redemption=redemption, by=STAFF, at=at)
+    before = picture(order)
+    facts = {"fulfil": {"code": redemption.code}, "fail": {"reason": "x"}}.get(step, {})
+    with pytest.raises(ConflictError) as caught:
+        getattr(orders, step)(
+            order=order, partner_id=order.partner_id, by=by(order.partner_id), at=at, **facts
+        )
+    assert (caught.value.code, caught.value.data["state"]) == ("invalid_state", "cancelled")
+    assert picture(order) == before
+
+
+def test_the_timeline_cannot_be_rewritten(world: World) -> None:
+    order = order_in("accepted", world)
+    rows = OrderTransition.objects.filter(order_id=order.pk)
+    for change in (lambda: rows.update(reason="x"), rows.delete):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            change()
+    assert [step.event for step in rows.order_by("number")] == ["offered", "accepted"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_stories_keep_the_books_whole(seed: int, world: World, at: datetime) -> None:
+    """Any step by anybody at any time: refused or done, and the invariants hold after each."""
+    chance = random.Random(seed)
+    benefit = world.benefit()
+    pool_of = [
+        world.offering(benefit, capacity_per_day=2, price_minor=chance.randint(1, 9_999))
+        for _ in range(3)
+    ]
+    numbers: list[int] = []
+    done: Counter[str] = Counter()
+    for number in range(40):
+        moment = world.at = at + timedelta(minutes=7 * number)
+        if len(numbers) < 5 and chance.random() < 0.3:
+            numbers.append(world.order(benefit).pk)
+            continue
+        if not numbers:
+            continue
+        order = FulfilmentOrder.objects.get(pk=chance.choice(numbers))
+        step = chance.choice([*STEPS, "time_out", "close_day"])
+        if step == "time_out":
+            orders.time_out(order_id=order.pk, at=moment)
+        elif step == "close_day":
+            offering = chance.choice(pool_of)
+            day = TODAY + timedelta(days=chance.randint(0, 3))
+            with suppress(CapacityBelowReservedError):
+                pool.set_capacity(
+                    offering=offering, on_date=day, capacity=chance.randint(0, 3), by=STAFF,
+                    at=moment,
+                )  # fmt: skip
+        else:
+            more: dict[str, Any] = {}
+            if step == "schedule":
+                more["when"] = moment + timedelta(days=chance.randint(0, 4))
+            if step not in {"cancel", "redispatch"}:
+                more["partner_id"] = chance.choice([None, *(o.partner_id for o in pool_of)])
+            if step == "fulfil" and more["partner_id"]:
+                more["code"] = code_of(order)
+            before = picture(order)
+            try:
+                take(step, order, moment, **more)
+                done[step] += 1
+            except (ConflictError, OrderNotFoundError):
+                assert picture(order) == before
+        assert broken() == []
+    assert sum(done.values()) > 3
