@@ -10,6 +10,8 @@ broker_transport_options = {
     # The time after which a message of a dead worker comes back; above `task_time_limit`, or a
     # long task would be started again while it runs.
     "visibility_timeout": 900,
+    # A request that publishes must not wait for a broker that is down; workers do, elsewhere.
+    "max_retries": 0,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "socket_timeout": 30,

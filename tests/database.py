@@ -17,7 +17,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from config.env import BASE_DIR
 from core.actors import SYSTEM
+from tenants.brands.connections import connect_directly
 from tenants.brands.models import Brand
 from tenants.brands.operations import create_brand
 
@@ -106,9 +108,7 @@ def _digest() -> str:
         digest.update(f"{app}.{name}\0".encode())
         digest.update(Path(str(import_module(migration.__module__).__file__)).read_bytes())
     for recipe in _RECIPES:
-        path = settings.BASE_DIR / recipe if hasattr(settings, "BASE_DIR") else Path(recipe)
-        if path.exists():
-            digest.update(path.read_bytes())
+        digest.update((BASE_DIR / recipe).read_bytes())
     return digest.hexdigest()
 
 
@@ -120,13 +120,9 @@ def _point_at(name: str) -> None:
 
 @contextmanager
 def _server() -> Iterator[psycopg.Connection[Any]]:
-    parameters = dict(connection.get_connection_params())
-    parameters.pop("pool", None)
-    parameters["dbname"] = "postgres"
-    parameters["options"] = "-c lock_timeout=0 -c statement_timeout=0"
-    for name in ("context", "cursor_factory"):
-        parameters.pop(name, None)
-    server = psycopg.connect(**parameters, autocommit=True)
+    server = connect_directly(
+        database="postgres", settings="-c lock_timeout=0 -c statement_timeout=0"
+    )
     try:
         yield server
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from django.db import connection
 from django_tenants.utils import tenant_context as _library_context
@@ -36,12 +37,13 @@ def platform_context() -> Iterator[None]:
     """Work on the platform itself (schema `public`)."""
     token = _current.set(None)
     platform = _platform.set(True)
-    previous = connection.tenant
-    connection.set_schema_to_public()
+    here: Any = connection  # django-tenants' own wrapper, which has no types
+    previous = here.tenant
+    here.set_schema_to_public()
     try:
         yield
     finally:
-        connection.set_tenant(previous)
+        here.set_tenant(previous)
         _platform.reset(platform)
         _current.reset(token)
 

@@ -8,6 +8,7 @@ must run (data), or that must not run in a transaction, goes through Django for 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -154,7 +155,9 @@ def _render_and_apply(brand: Brand) -> Iterator[Step]:
 
 
 def _render(executor: MigrationExecutor, migration: Migration) -> str:
-    state = executor._create_project_state(with_applied_migrations=True)  # noqa: SLF001
+    # Private, but what `migrate --plan` and `sqlmigrate` of Django itself rest on.
+    create_state: Any = executor._create_project_state  # type: ignore[attr-defined]  # noqa: SLF001
+    state = create_state(with_applied_migrations=True)
     with connection.schema_editor(collect_sql=True, atomic=True) as editor:
         migration.apply(state, editor, collect_sql=True)
     statements = [text for text in editor.collected_sql if not text.startswith("--")]

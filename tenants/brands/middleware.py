@@ -71,7 +71,7 @@ class BrandMiddleware:
 
     def _serve_platform(self, request: HttpRequest) -> HttpResponseBase:
         request.tenant = None  # type: ignore[attr-defined]
-        request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]
+        request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
         with platform_context():
             return self.get_response(request)
 

@@ -18,7 +18,7 @@ def new_schema_name() -> str:
     return f"t_{ids.readable_code(10).lower()}"
 
 
-class Brand(TenantMixin):
+class Brand(TenantMixin):  # type: ignore[misc]  # the library has no types
     """A brand: its schema, language, time zone, currency and look.
 
     `schema_name` and `slug` are unique. The currency cannot change once money is recorded.
@@ -66,7 +66,7 @@ class Brand(TenantMixin):
         raise RuntimeError("Use `with tenant_context(brand):`")
 
 
-class Domain(DomainMixin):
+class Domain(DomainMixin):  # type: ignore[misc]  # the library has no types
     """A host name that leads to a brand."""
 
     class Meta:

@@ -12,9 +12,10 @@ def get_brand(*, slug: str) -> Brand:
     """
     with platform_context():
         try:
-            return Brand.objects.get(slug=slug)
+            brand: Brand = Brand.objects.get(slug=slug)
         except Brand.DoesNotExist:
             raise UnknownBrandError(slug=slug) from None
+        return brand
 
 
 def list_brands(*, active_only: bool = True) -> list[Brand]:

@@ -11,6 +11,8 @@ import re
 import secrets
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -22,6 +24,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
+from tenants.brands.connections import connect_directly
 from tenants.brands.context import platform_context
 from tenants.brands.errors import TemplateError
 from tenants.brands.models import SchemaTemplate
@@ -96,20 +99,15 @@ def replay(*, template: SchemaTemplate, schema_name: str) -> None:
 _PLACEHOLDER = "zz_tpl_schema"
 
 
-class _one_at_a_time:  # noqa: N801 - reads as a statement
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
     """Hold a session lock on a connection of its own: migrating closes Django's."""
-
-    def __enter__(self) -> None:
-        parameters = connection.get_connection_params()
-        parameters.pop("pool", None)
-        self._connection = connection.Database.connect(
-            **{**parameters, "options": "-c lock_timeout=0 -c statement_timeout=0"},
-        )
-        self._connection.autocommit = True
-        self._connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+    own = connect_directly(settings="-c lock_timeout=0 -c statement_timeout=0")
+    try:
+        own.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        yield
+    finally:
+        own.close()
 
 
 def _render() -> str:

@@ -13,7 +13,7 @@ from core.ids import uuid7
 from tenants.brands.context import current_brand
 from tenants.events import webhooks
 from tenants.events.errors import InvalidEventError
-from tenants.events.models import Event, EventHandling, IdempotencyKey
+from tenants.events.models import Event, EventHandling
 from tenants.events.registry import RegisteredHandler, list_handlers
 from tenants.jobs.publishing import publish
 from tenants.jobs.registry import JobRun
@@ -25,6 +25,22 @@ KEEP = timedelta(days=30)
 MAX_ATTEMPTS = 10
 _TYPE = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
 _CHUNK = 5000
+_PURGES = (
+    (
+        "WITH old AS (SELECT id FROM events_event WHERE at < %(before)s "
+        "AND delivered_at IS NOT NULL ORDER BY id LIMIT %(chunk)s), "
+        "gone AS (DELETE FROM events_webhookdelivery d USING old WHERE d.event_id = old.id) "
+        "DELETE FROM events_event e USING old WHERE e.id = old.id"
+    ),
+    (
+        "DELETE FROM events_eventhandling WHERE id IN (SELECT id FROM events_eventhandling "
+        "WHERE at < %(before)s AND (done OR retry_at IS NULL) ORDER BY id LIMIT %(chunk)s)"
+    ),
+    (
+        "DELETE FROM events_idempotencykey WHERE id IN (SELECT id FROM events_idempotencykey "
+        "WHERE created_at < %(before)s ORDER BY created_at LIMIT %(chunk)s)"
+    ),
+)
 
 
 def emit(*, type: str, subject: str, data: Mapping[str, Any], at: datetime) -> Event:  # noqa: A002
@@ -103,24 +119,21 @@ def deliver_pending(*, at: datetime, limit: int = 500) -> int:
         webhooks.queue_deliveries(events=events, at=at)
         delivered = [event.pk for event in events if _deliver(event, at)]
         Event.objects.filter(pk__in=delivered, delivered_at__isnull=True).update(delivered_at=at)
+        # Those that failed wait for their next try: another round makes headway.
         done += len(delivered)
-        if len(delivered) < len(events) and done < limit:
-            # The failed ones now wait for their next try, so another round makes headway.
-            continue
     return done
 
 
 def purge(*, at: datetime) -> int:
     """Delete events, their notes and idempotency keys older than 30 days; return how many."""
-    before = at - KEEP
     count = 0
-    for model, column, extra in (
-        (Event, "at", "AND delivered_at IS NOT NULL"),
-        (EventHandling, "at", "AND (done OR retry_at IS NULL)"),
-        (IdempotencyKey, "created_at", ""),
-    ):
-        table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - Django's own way
-        count += _purge_table(table, column, extra, before)
+    for statement in _PURGES:
+        while True:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, {"before": at - KEEP, "chunk": _CHUNK})
+                count += cursor.rowcount
+                if cursor.rowcount < _CHUNK:
+                    break
     return count
 
 
@@ -128,27 +141,6 @@ def purge_job(run: JobRun) -> None:
     """Job `events.purge`."""
     count = purge(at=run.at)
     run.complete({"deleted": count})
-
-
-def _purge_table(table: str, column: str, extra: str, before: datetime) -> int:
-    total = 0
-    while True:
-        with transaction.atomic(), connection.cursor() as cursor:
-            if table == '"events_event"':
-                cursor.execute(
-                    "DELETE FROM events_webhookdelivery WHERE event_id IN (SELECT id FROM "
-                    "events_event WHERE at < %s AND delivered_at IS NOT NULL ORDER BY id LIMIT %s)",
-                    [before, _CHUNK],
-                )
-            cursor.execute(
-                f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} "  # noqa: S608
-                f"WHERE {column} < %s {extra} ORDER BY id LIMIT %s)",
-                [before, _CHUNK],
-            )
-            count = cursor.rowcount
-        total += count
-        if count < _CHUNK:
-            return total
 
 
 def _deliver(event: Event, at: datetime) -> bool:
@@ -159,6 +151,8 @@ def _deliver(event: Event, at: datetime) -> bool:
             with transaction.atomic():
                 if _take(event, handler, at):
                     handler.handle(event)
+                elif _is_waiting(event, handler):
+                    finished = False
         except Exception as error:  # noqa: BLE001 - the edge: one handler must not stop the rest
             finished = _note_failure(event, handler, error, at) and finished
     return finished
@@ -176,6 +170,13 @@ def _take(event: Event, handler: RegisteredHandler, at: datetime) -> bool:
             [event.uuid, handler.name, at],
         )
         return cursor.fetchone() is not None
+
+
+def _is_waiting(event: Event, handler: RegisteredHandler) -> bool:
+    """Tell whether the handler failed, with another relay just now, and will be tried again."""
+    return EventHandling.objects.filter(
+        event_uuid=event.uuid, handler=handler.name, done=False, retry_at__isnull=False
+    ).exists()
 
 
 def _note_failure(event: Event, handler: RegisteredHandler, error: Exception, at: datetime) -> bool:
@@ -209,7 +210,7 @@ def _note_failure(event: Event, handler: RegisteredHandler, error: Exception, at
         attempts=attempts,
         exc_info=error,
     )
-    return attempts >= MAX_ATTEMPTS or not found
+    return bool(attempts >= MAX_ATTEMPTS or not found)
 
 
 class _Poke:

@@ -1,5 +1,7 @@
 """Celery tasks of this room."""
 
+from datetime import datetime
+
 from celery import shared_task
 from django.db import connection
 
@@ -50,7 +52,7 @@ def _waiting(schemas: list[str]) -> list[tuple[str, bool, bool]]:
         "WHERE state = 'pending' AND due_at <= %s)"
         for schema in schemas
     ]
-    parameters: list[object] = []
+    parameters: list[str | datetime] = []
     for schema in schemas:
         parameters += [schema, clock.now()]
     with connection.cursor() as cursor:

@@ -7,8 +7,10 @@ from typing import Any
 import psycopg
 import structlog
 from django.db import connection
+from psycopg.types.json import Jsonb
 
 from core import clock
+from tenants.brands.connections import connect_directly
 from tenants.jobs.errors import JobCancelled, LeaseLostError, NotCompletedError
 from tenants.jobs.models import Job
 
@@ -68,7 +70,7 @@ class JobRun:
             "leased_until = NULL, progress_done = coalesce(progress_total, progress_done) "
             "WHERE id = %s AND attempts = %s AND state = 'running' RETURNING id",
             [
-                psycopg.types.json.Jsonb(result or {}),
+                Jsonb(result or {}),
                 clock.now(),
                 self.job.pk,
                 self.job.attempts,
@@ -89,7 +91,6 @@ class LeaseKeeper:
     def __init__(self, job: Job) -> None:
         self._job_id, self._attempts = job.pk, job.attempts
         self._ended = threading.Event()
-        self._parameters = _connection_parameters()
         self._thread = threading.Thread(target=self._renew, name=f"lease-{job.pk}", daemon=True)
 
     def __enter__(self) -> "LeaseKeeper":
@@ -103,7 +104,7 @@ class LeaseKeeper:
     def _renew(self) -> None:
         while not self._ended.wait(_RENEW_SECONDS):
             try:
-                with psycopg.connect(**self._parameters, autocommit=True) as own:
+                with connect_directly() as own:
                     own.execute(
                         "UPDATE jobs_job SET leased_until = "
                         "clock_timestamp() + make_interval(secs => %s) "
@@ -112,13 +113,6 @@ class LeaseKeeper:
                     )
             except psycopg.Error as error:
                 logger.warning("lease_not_renewed", job=self._job_id, error=str(error))
-
-
-def _connection_parameters() -> dict[str, Any]:
-    parameters = dict(connection.get_connection_params())
-    for name in ("pool", "context", "cursor_factory"):
-        parameters.pop(name, None)
-    return parameters
 
 
 def _execute(sql: str, parameters: list[Any]) -> tuple[Any, ...] | None:

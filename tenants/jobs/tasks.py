@@ -15,7 +15,7 @@ from tenants.brands.models import Brand
 from tenants.jobs import operations
 
 
-class BrandTask(TenantTask):
+class BrandTask(TenantTask):  # type: ignore[misc]  # the library has no types
     """A task inside one brand's schema, named by the message's header."""
 
     abstract = True
@@ -32,7 +32,7 @@ class BrandTask(TenantTask):
             return self.run(*args, **kwargs)
 
 
-class PlatformTask(TenantTask):
+class PlatformTask(TenantTask):  # type: ignore[misc]  # the library has no types
     """A task of the platform itself, in the schema `public`."""
 
     abstract = True

@@ -6,7 +6,6 @@ import threading
 import time
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
@@ -14,6 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from core.actors import SYSTEM
 from tenants.brands import fleet, template
+from tenants.brands.connections import connect_directly
 from tenants.brands.context import platform_context, tenant_context
 from tenants.brands.fleet import CanaryFailedError, migrate_fleet, missing_migrations
 from tenants.brands.models import SchemaTemplate
@@ -202,10 +202,7 @@ def test_busy_table_is_waited_for(three_brands, new_release, monkeypatch):
     held, released = threading.Event(), []
 
     def hold():
-        parameters = dict(connection.get_connection_params())
-        for name in ("pool", "context", "cursor_factory"):
-            parameters.pop(name, None)
-        with psycopg.connect(**parameters) as own:
+        with connect_directly() as own, own.transaction():
             own.execute(f'LOCK TABLE "{brand.schema_name}".events_event IN SHARE MODE')
             held.set()
             time.sleep(0.4)

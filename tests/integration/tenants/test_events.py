@@ -119,6 +119,42 @@ def test_failing_handler_is_tried_again_and_holds_up_nobody(brand, at):
     assert _handled() == 2
 
 
+@pytest.mark.race
+def test_failure_seen_by_another_relay_does_not_lose_the_event(committed_brand, at):
+    """Two relays have read the same event; the second finds the first one's failure on record."""
+    inside, second_has_read = threading.Event(), threading.Event()
+    calls = []
+
+    def fail_first(event):
+        calls.append(event.pk)
+        if len(calls) == 1:
+            inside.set()
+            second_has_read.wait(10)
+            raise ValueError("no luck")
+        _note(event)
+
+    registry.on_event("thing.done", name="fails")(fail_first)
+    _emit(at)
+    first = threading.Thread(
+        target=run_in_threads, args=(1, committed_brand, lambda: deliver_pending(at=at))
+    )
+    first.start()
+    assert inside.wait(10)
+    second = threading.Thread(
+        target=run_in_threads, args=(1, committed_brand, lambda: deliver_pending(at=at))
+    )
+    second.start()
+    threading.Event().wait(0.3)  # it now waits for the first one's note
+    second_has_read.set()
+    first.join(10)
+    second.join(10)
+
+    deliver_pending(at=at + timedelta(seconds=10))
+
+    assert Event.objects.get().delivered_at is not None
+    assert _handled() == 1
+
+
 def test_handler_is_given_up_after_ten_tries_and_shown(brand, at):
     def hopeless(event):
         raise ValueError("never")

@@ -56,8 +56,8 @@ class Command(BaseCommand):
             f"{len(report.migrated)} brands migrated, {len(report.current)} were current, "
             f"{len(report.failed)} failed, {report.seconds:.1f} s"
         )
-        for schema, error in report.failed.items():
-            self.stderr.write(f"{schema}: {error}")
+        for schema, problem in report.failed.items():
+            self.stderr.write(f"{schema}: {problem}")
         if report.failed:
             raise CommandError("some brands are behind; run it again when the cause is gone")
 
