@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -184,6 +185,11 @@ def _import(
             raise CommandError(
                 f"{error.bad:,} bad rows; nothing was written. Mend them, or take the good rows "
                 "with --skip-bad."
+            ) from None
+        except OperationalError as error:
+            raise CommandError(
+                f"The database gave up ({str(error).splitlines()[0]}); nothing was written. "
+                "Try again."
             ) from None
 
 
