@@ -1,10 +1,15 @@
 """Words and addresses for things that several pages show."""
 
+from datetime import date
+
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from benefits.catalogue.texts import localized
 from benefits.insights.models import Alert
 from benefits.insights.registry import Todo
+from members.tiers.queries import list_tiers
 
 
 def alert_subject(alert: Alert, names: dict[int, str]) -> str:
@@ -27,3 +32,8 @@ def todo_url(todo: Todo) -> str:
         "redemptions": "console:redemptions",
     }
     return reverse(pages.get(todo.kind, "console:alerts"))
+
+
+def tier_names(*, on: date) -> dict[str, str]:
+    """Return the names of the tiers in force on a day in the page's language, by code."""
+    return {tier.code: localized(tier.name, get_language()) for tier in list_tiers(on=on)}

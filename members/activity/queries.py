@@ -111,3 +111,8 @@ def list_lines_of(*, purchase_ids: Sequence[int]) -> list[PurchaseLine]:
 def list_refunds_of(*, purchase_ids: Sequence[int]) -> list[Refund]:
     """Return what was given back for several purchases, first one first."""
     return list(Refund.objects.filter(purchase_id__in=purchase_ids).order_by("at", "pk"))
+
+
+def list_refunds_by_key(*, refund_ids: Sequence[int]) -> list[Refund]:
+    """Return refunds by their keys, with their purchases."""
+    return list(Refund.objects.filter(pk__in=refund_ids).select_related("purchase"))

@@ -23,7 +23,9 @@ def get_rule(*, rule_id: int) -> EarningRule:
 
 
 def list_earnings(*, purchase_ids: Sequence[int]) -> list[Earning]:
-    """Return what purchases earned, with the rules: the answer to “why so many points”."""
+    """Return what purchases earned, with purchase and rule: the answer to “why so many points”."""
     return list(
-        Earning.objects.filter(purchase_id__in=purchase_ids).select_related("rule").order_by("pk")
+        Earning.objects.filter(purchase_id__in=purchase_ids)
+        .select_related("rule", "purchase")
+        .order_by("pk")
     )

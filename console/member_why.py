@@ -1,0 +1,150 @@
+"""The why of what a member has: journal entries and grants, as sentences for staff."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from benefits.grants.models import Grant
+from benefits.grants.reasons import reason_text
+from benefits.grants.usability import Reason
+from core.web.figures import format_money, format_number
+from members.activity.models import Refund
+from members.activity.queries import list_refunds_by_key
+from members.earning.models import Earning
+from members.earning.queries import list_earnings
+from members.points.models import NEVER, Entry
+from members.points.values import EntryView
+from tenants.accounts.queries import list_staff
+from tenants.brands.context import current_brand
+
+_BASIS = 10_000
+
+
+def staff_names() -> dict[int, str]:
+    """Return the names of the brand's staff by key."""
+    return {row.pk: row.user.get_full_name() for row in list_staff()}
+
+
+def entry_rows(entries: Sequence[EntryView]) -> list[dict[str, Any]]:
+    """Return entries with title, the why in words, and the lots they touched."""
+    earnings = _earnings(entries)
+    refunds = _refunds(entries)
+    names = staff_names() if any(entry.kind == Entry.Kind.ADJUST for entry in entries) else {}
+    return [
+        {
+            "entry": entry,
+            "kind": entry.kind.label,
+            "why": _why(entry, earnings=earnings, refunds=refunds, names=names),
+            "lots": [
+                {"lot": lot, "expires_on": None if lot.expires_on == NEVER else lot.expires_on}
+                for lot in entry.lots
+            ],
+        }
+        for entry in entries
+    ]
+
+
+def _sources(entries: Iterable[EntryView], kind: str) -> list[int]:
+    return [entry.source_id for entry in entries if entry.source_type == kind and entry.source_id]
+
+
+def _earnings(entries: Sequence[EntryView]) -> dict[tuple[int, int], Earning]:
+    keys = _sources(entries, "purchase")
+    found = list_earnings(purchase_ids=keys) if keys else []
+    return {(earning.purchase_id, earning.rule_id): earning for earning in found}
+
+
+def _refunds(entries: Sequence[EntryView]) -> dict[int, Refund]:
+    keys = _sources(entries, "refund")
+    return {refund.pk: refund for refund in list_refunds_by_key(refund_ids=keys)} if keys else {}
+
+
+def _why(
+    entry: EntryView,
+    *,
+    earnings: Mapping[tuple[int, int], Earning],
+    refunds: Mapping[int, Refund],
+    names: Mapping[int, str],
+) -> list[str]:
+    cause = entry.cause or {}
+    match entry.source_type:
+        case "purchase":
+            earning = earnings.get((entry.source_id or 0, cause.get("rule", 0)))
+            return _earning_lines(earning) if earning else [_("Purchase")]
+        case "refund":
+            refund = refunds.get(entry.source_id or 0)
+            return _refund_lines(entry, refund)
+        case "redemption":
+            return [_("Redemption %(id)s") % {"id": entry.source_id}]
+        case "mall_order":
+            return [_("Order in the points mall")]
+        case "hold":
+            return [_("The time of the hold had passed")]
+        case "adjustment":
+            by = names.get(entry.source_id or 0, _("the system"))
+            return [str(cause.get("reason", "")), _("By %(name)s") % {"name": by}]
+    if entry.kind == Entry.Kind.EXPIRE:
+        return [_("Not used in time")]
+    return [entry.source_type] if entry.source_type else []
+
+
+def _earning_lines(earning: Earning) -> list[str]:
+    """Return the sum that was done: amount, rule, multipliers, cap."""
+    brand, language = current_brand(), get_language() or "en"
+    trace: dict[str, Any] = earning.trace
+    rule = earning.rule
+    amount = format_money(int(trace.get("eligible_minor", 0)), brand.currency, language=language)
+    if rule.effect == rule.Effect.PER_UNIT:
+        unit = format_money(rule.unit_minor, brand.currency, language=language)
+        parts = [
+            _("%(amount)s × %(points)s per %(unit)s")
+            % {"amount": amount, "points": rule.points, "unit": unit}
+        ]
+    else:
+        parts = [_("%(points)s points once") % {"points": rule.points}]
+    for name, label in (("tier_bp", _("tier × %(n)s")), ("campaign_bp", _("campaign × %(n)s"))):
+        if trace.get(name, _BASIS) != _BASIS:
+            parts.append(label % {"n": f"{trace[name] / _BASIS:g}"})
+    raw = int(trace.get("raw", earning.amount))
+    if raw > earning.amount:
+        full = format_number(raw, language=language)
+        parts.append(_("capped, %(full)s without the cap") % {"full": full})
+    return [
+        _("Purchase %(id)s") % {"id": earning.purchase.external_id},
+        f"{rule.name}: {' · '.join(parts)}",
+    ]
+
+
+def _refund_lines(entry: EntryView, refund: Refund | None) -> list[str]:
+    if refund is None:
+        return [_("Refund")]
+    lines = [
+        _("Refund %(refund)s of purchase %(purchase)s")
+        % {"refund": refund.external_id, "purchase": refund.purchase.external_id}
+    ]
+    if entry.shortfall:
+        lines.append(_("%(n)s were spent already and stay") % {"n": entry.shortfall})
+    return lines
+
+
+def grant_reasons(grant: Grant, *, tiers: Mapping[str, str]) -> list[str]:
+    """Return why a grant was given: rule and version, what set it off, the facts then."""
+    stored: dict[str, Any] = grant.reason or {}
+    lines = []
+    if grant.rule is not None:
+        lines.append(
+            _("Rule “%(rule)s”, version %(version)s")
+            % {"rule": grant.rule.name, "version": grant.rule_version}
+        )
+    if "code" in stored:
+        lines.append(reason_text(Reason(str(stored["code"]), stored)))
+    if stored.get("note"):
+        lines.append(str(stored["note"]))
+    for name, value in stored.get("facts", {}).items():
+        shown = tiers.get(value, value) if name == "tier" and isinstance(value, str) else value
+        text = reason_text(Reason("fact", {"field": name, "value": shown}))
+        if text != "fact":
+            lines.append(text)
+    return lines
