@@ -2,16 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import FilteredRelation, Q, TextField
-from django.db.models.functions import Cast
+from django.db import connection
 
 from benefits.catalogue.models import Benefit
 from benefits.catalogue.stages import LIVE
@@ -64,9 +61,8 @@ def what_may_i_use(
     """
     place = member.region if region is None else region
     rows = _rows(member, at)
-    held = [row for row in rows if row["mine__id"] is not None]
-    held_ids = {row["id"] for row in held}
-    open_rows = {row["id"]: row for row in rows if row["id"] not in held_ids}
+    held = [row for row in rows if row.grant_id is not None]
+    open_rows = {row.id: row for row in rows if row.grant_id is None}
     found = [
         _held(group, member=member, at=at, lang=lang, region=place)
         for group in _by_benefit(held).values()
@@ -84,138 +80,157 @@ def _order(item: UsableBenefit) -> tuple[bool, bool, str, str]:
     return (not item.usable, item.grant_id is None, item.benefit.category, item.benefit.code)
 
 
-_BENEFIT = (
-    "id",
-    "code",
-    "kind",
-    "name",
-    "summary",
-    "terms",
-    "category",
-    "icon",
-    "stage",
-    "channel",
-    "list_price_minor",
-    "sla_hours",
-)
-_GRANT = (
-    "id",
-    "quantity",
-    "used",
-    "starts_at",
-    "ends_at",
-    "revoked_at",
-    "reason",
-    "terms__content",
-    "rule__cadence",
-    "rule__status",
-    "rule__every_months",
-    "rule__starts_at",
-    "rule__ends_at",
-    "rule__created_at",
-)
+# Written out, because building these two queries anew for each page took as long as all the rest.
+_HELD_AND_OFFERED = """
+SELECT b.id, b.code, b.kind, b.name, b.summary, b.terms, b.category, b.icon, b.stage, b.channel,
+       b.list_price_minor, b.sla_hours,
+       g.id AS grant_id, g.quantity, g.used, g.starts_at, g.ends_at, g.revoked_at, g.reason,
+       t.content, r.cadence, r.status AS rule_status, r.every_months, r.starts_at AS rule_starts_at,
+       r.ends_at AS rule_ends_at, r.created_at AS rule_created_at
+  FROM benefits_benefit b
+  LEFT JOIN benefits_grant g ON g.benefit_id = b.id AND g.member_id = %(member_id)s
+       AND (g.ends_at IS NULL OR g.ends_at > %(at)s)
+  LEFT JOIN benefits_grantterms t ON t.id = g.terms_id
+  LEFT JOIN benefits_grantrule r ON r.id = g.rule_id
+ WHERE g.id IS NOT NULL
+    OR (b.stage = ANY(%(live)s) AND (b.starts_at IS NULL OR b.starts_at <= %(at)s)
+        AND (b.ends_at IS NULL OR b.ends_at > %(at)s))
+"""
+_RULES = """
+SELECT r.code, r.cadence, r.hold_out_bp, array_agg(COALESCE(r.benefit_id, i.benefit_id)),
+       r.condition::text
+  FROM benefits_grantrule r LEFT JOIN benefits_packageitem i ON i.package_id = r.package_id
+ WHERE r.status = 'published' AND (r.starts_at IS NULL OR r.starts_at <= %(at)s)
+   AND (r.ends_at IS NULL OR r.ends_at > %(at)s)
+   AND COALESCE(r.benefit_id, i.benefit_id) = ANY(%(benefit_ids)s)
+ GROUP BY r.id ORDER BY r.priority, r.code
+"""
 
 
-def _rows(member: Member, at: datetime) -> list[dict[str, Any]]:
+class _Row(NamedTuple):
+    """A benefit with one right of the member's to it, or none; JSON columns are decoded."""
+
+    id: int
+    code: str
+    kind: str
+    name: dict[str, str]
+    summary: dict[str, str]
+    terms: dict[str, str]
+    category: str
+    icon: str
+    stage: str
+    channel: str
+    list_price_minor: int
+    sla_hours: int | None
+    grant_id: int | None
+    quantity: int
+    used: int
+    starts_at: datetime
+    ends_at: datetime | None
+    revoked_at: datetime | None
+    reason: dict[str, Any]
+    content: dict[str, Any]
+    cadence: str | None
+    rule_status: str | None
+    every_months: int | None
+    rule_starts_at: datetime | None
+    rule_ends_at: datetime | None
+    rule_created_at: datetime | None
+
+
+_BENEFIT_FIELDS = _Row._fields[:12]
+_JSON = (3, 4, 5, 18, 19)
+
+
+def _rows(member: Member, at: datetime) -> list[_Row]:
     """Read the live benefits with the member's rights that have not ended: one query."""
-    mine = FilteredRelation(
-        "grants",
-        condition=Q(grants__member=member)
-        & (Q(grants__ends_at__isnull=True) | Q(grants__ends_at__gt=at)),
-    )
-    offered = (
-        Q(stage__in=sorted(LIVE))
-        & (Q(starts_at__isnull=True) | Q(starts_at__lte=at))
-        & (Q(ends_at__isnull=True) | Q(ends_at__gt=at))
-    )
-    benefits = Benefit.objects.annotate(mine=mine).filter(offered | Q(mine__isnull=False))
-    return list(benefits.values(*_BENEFIT, *(f"mine__{name}" for name in _GRANT)))
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD_AND_OFFERED, {"member_id": member.pk, "at": at, "live": sorted(LIVE)})
+        found = []
+        for values in cursor.fetchall():
+            decoded = list(values)
+            for index in _JSON:
+                decoded[index] = json.loads(decoded[index]) if decoded[index] else {}
+            found.append(_Row(*decoded))
+        return found
 
 
-def _by_benefit(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    groups: dict[int, list[dict[str, Any]]] = defaultdict(list)
+def _by_benefit(rows: Iterable[_Row]) -> dict[int, list[_Row]]:
+    groups: dict[int, list[_Row]] = defaultdict(list)
     for row in rows:
-        groups[row["id"]].append(row)
+        groups[row.id].append(row)
     return groups
 
 
 def _held(
-    rows: list[dict[str, Any]], *, member: Member, at: datetime, lang: str, region: str
+    rows: list[_Row], *, member: Member, at: datetime, lang: str, region: str
 ) -> UsableBenefit:
     judged = []
     for row in rows:
-        right = SimpleNamespace(**{name: row[f"mine__{name}"] for name in _GRANT[:6]})
         reason = why_not(
-            right,
-            at=at,
-            region=region,
-            regions=row["mine__terms__content"]["regions"],
-            next_at=_next_at(row, at),
+            row, at=at, region=region, regions=row.content["regions"], next_at=_next_at(row, at)
         )
         if reason is None and not member.is_active:
             reason = Reason("blocked_member")
-        judged.append((reason, right, row))
+        judged.append((reason, row))
     # The right to use next: usable before not, sooner to end before later.
     judged.sort(key=lambda one: (one[0] is not None, one[1].ends_at is None, one[1].ends_at or at))
-    reason, right, row = judged[0]
-    current = [one for _why, one, _row in judged if one.revoked_at is None and one.starts_at <= at]
-    content = row["mine__terms__content"]
+    reason, row = judged[0]
+    current = [one for one in rows if one.revoked_at is None and one.starts_at <= at]
     return UsableBenefit(
         benefit=_benefit(row),
-        name=localized(content["name"], lang),
-        summary=localized(content["summary"], lang),
-        terms=localized(content["terms"], lang),
+        name=localized(row.content["name"], lang),
+        summary=localized(row.content["summary"], lang),
+        terms=localized(row.content["terms"], lang),
         usable=reason is None,
         reasons=[] if reason is None else [reason],
         remaining=sum(one.quantity - one.used for one in current),
         granted=sum(one.quantity for one in current),
-        starts_at=right.starts_at,
-        ends_at=right.ends_at,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
         resets_at=_next_at(row, at),
-        grant_id=right.id,
+        grant_id=row.grant_id,
         why=_why(row),
-        list_price_minor=content["list_price_minor"],
+        list_price_minor=row.content["list_price_minor"],
     )
 
 
-def _not_held(row: dict[str, Any], reasons: list[Reason], lang: str) -> UsableBenefit:
+def _not_held(row: _Row, reasons: list[Reason], lang: str) -> UsableBenefit:
     return UsableBenefit(
         benefit=_benefit(row),
-        name=localized(row["name"], lang),
-        summary=localized(row["summary"], lang),
-        terms=localized(row["terms"], lang),
+        name=localized(row.name, lang),
+        summary=localized(row.summary, lang),
+        terms=localized(row.terms, lang),
         usable=False,
         reasons=reasons,
         remaining=0,
         granted=0,
-        list_price_minor=row["list_price_minor"],
+        list_price_minor=row.list_price_minor,
     )
 
 
-def _benefit(row: Mapping[str, Any]) -> Benefit:
-    return Benefit(**{name: row[name] for name in _BENEFIT})
+def _benefit(row: _Row) -> Benefit:
+    return Benefit.from_db(None, _BENEFIT_FIELDS, row[: len(_BENEFIT_FIELDS)])
 
 
-def _next_at(row: Mapping[str, Any], at: datetime) -> datetime | None:
-    if row["mine__rule__status"] != GrantRule.Status.PUBLISHED:
+def _next_at(row: _Row, at: datetime) -> datetime | None:
+    if row.cadence is None or row.rule_status != GrantRule.Status.PUBLISHED:
         return None
-    since = clock.local_date(
-        row["mine__rule__starts_at"] or row["mine__rule__created_at"], current_brand().timezone
-    )
+    began = row.rule_starts_at or row.rule_created_at or at
     return next_period_at(
-        cadence=row["mine__rule__cadence"],
-        every_months=row["mine__rule__every_months"],
-        since=since,
-        ends_at=row["mine__rule__ends_at"],
+        cadence=row.cadence,
+        every_months=row.every_months,
+        since=clock.local_date(began, current_brand().timezone),
+        ends_at=row.rule_ends_at,
         at=at,
     )
 
 
-def _why(row: Mapping[str, Any]) -> list[Reason]:
+def _why(row: _Row) -> list[Reason]:
     """Return why it was granted: what set it off, and the facts that matched then."""
-    stored: dict[str, Any] = row["mine__reason"]
+    stored = row.reason
     found = []
-    if row["mine__rule__cadence"] == GrantRule.Cadence.BIRTHDAY_MONTH:
+    if row.cadence == GrantRule.Cadence.BIRTHDAY_MONTH:
         found.append(Reason("birthday_month"))
     if "code" in stored:
         data = {name: value for name, value in stored.items() if name not in {"code", "facts"}}
@@ -229,25 +244,13 @@ def _why(row: Mapping[str, Any]) -> list[Reason]:
 
 def _missing(member: Member, benefit_ids: set[int], at: datetime) -> dict[int, list[Reason]]:
     """Return by benefit why a member does not hold it: two queries, however many rules."""
-    rules = (
-        GrantRule.objects.filter(
-            Q(starts_at__isnull=True) | Q(starts_at__lte=at),
-            Q(ends_at__isnull=True) | Q(ends_at__gt=at),
-            Q(benefit__in=benefit_ids) | Q(package__items__benefit__in=benefit_ids),
-            status=GrantRule.Status.PUBLISHED,
-        )
-        .annotate(
-            tree=Cast("condition", TextField()),
-            items=ArrayAgg("package__items__benefit", default=[]),
-        )
-        .order_by("priority", "code")
-        .values_list("code", "cadence", "hold_out_bp", "benefit_id", "items", "tree")
-    )
-    parsed = [(*row[:3], row[3], row[4], _parse(row[5])) for row in rules]
-    names = {name for row in parsed for name in conditions.fields_of(row[5])}
+    with connection.cursor() as cursor:
+        cursor.execute(_RULES, {"at": at, "benefit_ids": sorted(benefit_ids)})
+        rules = [(*row[:4], _parse(row[4])) for row in cursor.fetchall()]
+    names = {name for rule in rules for name in conditions.fields_of(rule[4])}
     facts = member_facts(member_id=member.pk, fields=names, at=at) if names else {}
     reasons: dict[int, list[Reason]] = defaultdict(list)
-    for code, cadence, hold_out_bp, benefit_id, items, condition in parsed:
+    for code, cadence, hold_out_bp, items, condition in rules:
         if hold_out_bp and is_held_out(
             rule_code=code, member_id=member.pk, hold_out_bp=hold_out_bp
         ):
@@ -259,9 +262,8 @@ def _missing(member: Member, benefit_ids: set[int], at: datetime) -> dict[int, l
             reason = Reason("coming", {"rule": code})
         else:
             reason = Reason("not_granted", {"rule": code, "cadence": cadence})
-        for key in [benefit_id] if benefit_id is not None else items:
-            if key in benefit_ids:
-                reasons[key].append(reason)
+        for key in items:
+            reasons[key].append(reason)
     return reasons
 
 

@@ -29,11 +29,16 @@ class Reason:
 class Right(Protocol):
     """What counts of a grant."""
 
-    quantity: int
-    used: int
-    starts_at: datetime
-    ends_at: datetime | None
-    revoked_at: datetime | None
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def used(self) -> int: ...
+    @property
+    def starts_at(self) -> datetime: ...
+    @property
+    def ends_at(self) -> datetime | None: ...
+    @property
+    def revoked_at(self) -> datetime | None: ...
 
 
 # The refusal that belongs to each reason.
