@@ -156,7 +156,7 @@ def verify_chain(*, expected: str | None = None) -> ChainReport:
     return report
 
 
-def note_brand_change(brand: Brand, action: str, by: Actor, at: datetime) -> None:
+def note_brand_change(*, brand: Brand, action: str, by: Actor, at: datetime) -> None:
     """Write the identity row of a new brand, and the entry for any change of a brand."""
     with transaction.atomic():
         if action == "brand.created":

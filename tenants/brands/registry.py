@@ -1,14 +1,21 @@
 """Where higher rooms hook in what a new or changed brand needs; filled in `AppConfig.ready`."""
 
-from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 from core.actors import Actor
 from tenants.brands.models import Brand
 
-# brand, the action ("brand.created", "brand.suspended", "brand.reactivated"), who, when. Called
-# inside the brand's schema and in the transaction of the change.
-BrandHook = Callable[[Brand, str, Actor, datetime], None]
+
+class BrandHook(Protocol):
+    """What a room does when a brand is made or changed.
+
+    Called inside the brand's schema, in the transaction of the change. `action` is
+    `brand.created`, `brand.suspended` or `brand.reactivated`.
+    """
+
+    def __call__(self, *, brand: Brand, action: str, by: Actor, at: datetime) -> None: ...
+
 
 _hooks: list[BrandHook] = []
 
@@ -23,4 +30,4 @@ def on_brand_change(hook: BrandHook) -> BrandHook:
 def run_hooks(*, brand: Brand, action: str, by: Actor, at: datetime) -> None:
     """Call all hooks; the caller has entered the brand."""
     for hook in _hooks:
-        hook(brand, action, by, at)
+        hook(brand=brand, action=action, by=by, at=at)

@@ -29,9 +29,13 @@ def migrated_schema(django_db_setup, django_db_blocker):
                 skip_checks=True,
             )
     yield MIGRATED
-    with django_db_blocker.unblock():
-        with platform_context(), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"DROP SCHEMA {MIGRATED} CASCADE")
+    with (
+        django_db_blocker.unblock(),
+        platform_context(),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"DROP SCHEMA {MIGRATED} CASCADE")
 
 
 def test_template_equals_migrations_object_for_object(committed_brand, migrated_schema):
