@@ -26,7 +26,7 @@ from members.segments.queries import list_facts
 from tenants.accounts import permissions as p
 from tenants.brands.context import current_brand
 
-PAGE = 50
+PAGE = 30
 _FACTS = ("tier", "value_segment", "points_balance", "spend_365d", "days_since_last_purchase")
 
 
