@@ -69,10 +69,7 @@ def test_imports_stand_at_the_top() -> None:
                     f"{name(path)}:{node.lineno}"
                     for node in ast.walk(function)
                     if isinstance(node, ast.Import | ast.ImportFrom)
-                    and (
-                        isinstance(node, ast.Import)
-                        or (node.module or "").split(".")[0] in WINGS
-                    )
+                    and (isinstance(node, ast.Import) or (node.module or "").split(".")[0] in WINGS)
                 ]
     allowed = {f for f in found if f.startswith("config/services/")}
     assert sorted(set(found) - allowed) == []
@@ -159,7 +156,9 @@ def test_brands_are_entered_by_the_one_door() -> None:
 
 def test_templates_hold_no_inline_script_or_style() -> None:
     """The content security policy would refuse them in silence."""
-    pattern = re.compile(r"<style\b|\sstyle=|\son[a-z]+=\"|<script(?![^>]*\bsrc=)|hx-on", re.I)
+    pattern = re.compile(
+        r"<style\b|\sstyle=|\son[a-z]+=\"|<script(?![^>]*\bsrc=)|hx-on", re.IGNORECASE
+    )
     found = [
         f"{name(path)}:{number}"
         for path in templates()

@@ -32,7 +32,7 @@ def _walk(patterns: list[Any], prefix: str = "") -> Iterator[str]:
 
 
 def _paths() -> list[str]:
-    return sorted({path for path in _walk(get_resolver("config.urls").url_patterns)})
+    return sorted(set(_walk(get_resolver("config.urls").url_patterns)))
 
 
 @pytest.mark.parametrize("path", [p for p in _paths() if p.startswith("console/")])
