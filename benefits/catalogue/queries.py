@@ -28,7 +28,9 @@ __all__ = [
     "get_package",
     "get_pool",
     "list_benefits",
+    "list_costs",
     "list_packages",
+    "list_pools",
     "list_stage_changes",
     "list_unit_costs",
     "localized",
@@ -86,6 +88,11 @@ def list_unit_costs(*, benefits: Iterable[int], on: date) -> Mapping[int, int]:
     return dict(rows.values_list("benefit_id", "unit_cost_minor"))
 
 
+def list_costs(*, benefit: Benefit) -> list[BenefitCost]:
+    """Return what a unit has cost and will cost, the latest first."""
+    return list(BenefitCost.objects.filter(benefit=benefit).order_by("-valid_from"))
+
+
 def list_stage_changes(*, benefit: Benefit) -> list[StageChange]:
     """Return the moves of a benefit from stage to stage, newest first."""
     return list(StageChange.objects.filter(benefit=benefit).order_by("-id"))
@@ -111,6 +118,11 @@ def get_pool(*, code: str) -> CodePool:
         return CodePool.objects.get(code=code)
     except CodePool.DoesNotExist:
         raise UnknownPoolError(pool=code) from None
+
+
+def list_pools() -> list[CodePool]:
+    """Return the pools of codes by code."""
+    return list(CodePool.objects.order_by("code"))
 
 
 def count_free_codes(*, pool: CodePool) -> int:

@@ -11,6 +11,7 @@ from benefits.grants._usable import UsableBenefit, what_may_i_use
 from benefits.grants.errors import UnknownGrantError, UnknownRedemptionError
 from benefits.grants.fulfilment import ChannelStatus, get_channel
 from benefits.grants.models import Grant, Redemption, RedemptionStep, RulePeriod
+from benefits.grants.states import OPEN
 from benefits.grants.usability import Reason
 from benefits.rules.models import GrantRule
 from members.profiles.models import Member
@@ -19,6 +20,7 @@ __all__ = [
     "ChannelStatus",
     "Reason",
     "UsableBenefit",
+    "count_for_staff",
     "find_by_code",
     "fulfilment_status",
     "get_grant",
@@ -135,6 +137,11 @@ def list_redemptions(
     if after is not None:
         redemptions = redemptions.filter(pk__lt=after)
     return list(redemptions.order_by("-pk")[:limit])
+
+
+def count_for_staff() -> int:
+    """Return how many open redemptions wait for brand staff."""
+    return Redemption.objects.filter(state__in=sorted(OPEN), channel=Benefit.Channel.STAFF).count()
 
 
 def list_to_rate(*, member: Member, since: datetime) -> list[Redemption]:

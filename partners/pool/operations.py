@@ -176,6 +176,17 @@ def create_key(
     )
 
 
+def revoke_key(*, partner: Partner, key_id: int, by: Actor, at: datetime) -> None:
+    """Make one of a partner's own keys useless; doing it again changes nothing.
+
+    :raises UnknownKeyError: if the partner has no such key.
+    """
+    key = ApiKey.objects.filter(pk=key_id, kind=ApiKey.Kind.PARTNER, owner_id=partner.pk).first()
+    if key is None:
+        raise keys.UnknownKeyError
+    keys.revoke(key=key, by=by, at=at)
+
+
 def set_offering(
     *,
     partner: Partner,

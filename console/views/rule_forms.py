@@ -1,0 +1,245 @@
+"""The dialog of a grant rule: what, for whom, how often, how much at most."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _l
+
+from benefits.budget.queries import current_budget, line_summaries
+from benefits.catalogue.models import CODE
+from benefits.catalogue.queries import get_benefit, get_package, list_benefits, list_packages
+from benefits.catalogue.queries import localized as _localized
+from benefits.catalogue.stages import LIVE
+from benefits.rules import operations, queries
+from benefits.rules.models import GrantRule
+from console.access import StaffRequest, staff_page
+from console.conditions import ConditionRows
+from console.dialogs import finish
+from console.fields import (
+    FoldedForm,
+    MomentField,
+    PriceField,
+    ShareField,
+    place_error,
+    with_currency,
+)
+from console.nav import shell
+from core import clock
+from core.errors import DomainError
+from core.web.responses import render_page
+from members.segments import conditions
+from members.segments.queries import count_audience
+from tenants.accounts import permissions as p
+from tenants.brands.context import current_brand
+
+_LIMITS = (
+    "validity_days",
+    "cap_per_member",
+    "cap_units_per_period",
+    "cap_minor_per_period",
+    "hold_out_bp",
+    "priority",
+    "starts_at",
+    "ends_at",
+)
+
+
+class RuleForm(FoldedForm):
+    """A grant rule without its audience, which has rows of its own."""
+
+    folded_label = _l("Limits, hold-out and dates")
+    folded = _LIMITS
+
+    name = forms.CharField(label=_l("Name"), max_length=120)
+    code = forms.CharField(
+        label=_l("Code"),
+        max_length=40,
+        validators=[CODE],
+        help_text=_l("Small letters, digits and hyphens; fixed for good."),
+    )
+    what = forms.ChoiceField(label=_l("Benefit or package"))
+    quantity = forms.IntegerField(label=_l("Units each time"), min_value=1, initial=1)
+    cadence = forms.ChoiceField(label=_l("How often"), choices=GrantRule.Cadence.choices)
+    every_months = forms.IntegerField(
+        label=_l("Number of months"),
+        min_value=1,
+        max_value=120,
+        required=False,
+        help_text=_l("Only for “every few months”."),
+    )
+    event_name = forms.CharField(
+        label=_l("Name of the event"),
+        max_length=60,
+        required=False,
+        help_text=_l("Only for “on an event”."),
+    )
+    budget_line = forms.ChoiceField(label=_l("Paid from"), required=False)
+    validity_days = forms.IntegerField(
+        label=_l("Valid for (days)"),
+        min_value=0,
+        required=False,
+        help_text=_l("Empty: until the period ends."),
+    )
+    cap_per_member = forms.IntegerField(
+        label=_l("Units per member at most"), min_value=1, required=False
+    )
+    cap_units_per_period = forms.IntegerField(
+        label=_l("Units per period at most"), min_value=0, required=False
+    )
+    cap_minor_per_period = PriceField(label=_l("Cost per period at most"), required=False)
+    hold_out_bp = ShareField(
+        label=_l("Hold-out (%)"),
+        min_value=0,
+        max_value=99,
+        required=False,
+        help_text=_l("Share of the audience that gets nothing, to measure against."),
+    )
+    priority = forms.IntegerField(
+        label=_l("Priority"), initial=100, help_text=_l("Lower ones go first.")
+    )
+    starts_at = MomentField(label=_l("Starts"), required=False)
+    ends_at = MomentField(label=_l("Ends"), required=False)
+
+    def __init__(self, *args: Any, is_new: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not is_new:
+            del self.fields["code"]
+        language = get_language()
+        self.fields["what"].choices = [  # type: ignore[attr-defined]
+            (
+                _("Benefits"),
+                [
+                    (f"benefit:{row.code}", _localized(row.name, language))
+                    for row in list_benefits(stages=LIVE)
+                ],
+            ),
+            (
+                _("Packages"),
+                [
+                    (f"package:{row.code}", _localized(row.name, language))
+                    for row in list_packages()
+                ],
+            ),
+        ]
+        budget = current_budget(on=clock.today(current_brand().timezone))
+        self.lines = {
+            row.line.code: row.line for row in (line_summaries(budget=budget) if budget else [])
+        }
+        self.fields["budget_line"].choices = [  # type: ignore[attr-defined]
+            ("", _("No budget line")),
+            *((code, line.name) for code, line in self.lines.items()),
+        ]
+        with_currency(self)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the operations take, without the condition."""
+        data = dict(self.cleaned_data)
+        kind, _colon, code = data.pop("what").partition(":")
+        line = self.lines.get(data.pop("budget_line"))
+        return {
+            **data,
+            "hold_out_bp": data["hold_out_bp"] or 0,
+            "budget_line": line,
+            "benefit": get_benefit(code=code) if kind == "benefit" else None,
+            "package": get_package(code=code) if kind == "package" else None,
+        }
+
+
+def _initial(rule: GrantRule) -> dict[str, Any]:
+    names = ["name", "quantity", "cadence", "every_months", "event_name", *_LIMITS]
+    if rule.benefit is not None:
+        what = f"benefit:{rule.benefit.code}"
+    else:
+        what = f"package:{rule.package.code}" if rule.package is not None else ""
+    line = rule.budget_line.code if rule.budget_line is not None else ""
+    return {**{name: getattr(rule, name) for name in names}, "what": what, "budget_line": line}
+
+
+@staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
+def create(request: StaffRequest) -> HttpResponse:
+    """Draft a rule."""
+    form = RuleForm(request.POST or None, is_new=True, initial=_asked(request))
+    rows = ConditionRows.from_post(request.POST) if form.is_bound else ConditionRows.from_tree({})
+    if form.is_valid():
+        try:
+            rule = operations.create_rule(
+                condition=rows.tree(), by=request.actor, at=clock.now(), **form.facts()
+            )
+        except DomainError as error:
+            place_error(form, error, names={"benefit": "what", "package": "what"})
+        else:
+            return finish(
+                request,
+                _("Drafted. Look at its reach, then publish it."),
+                changed="rules",
+                url=reverse("console:rule", args=[rule.code]),
+            )
+    return _show(request, form, rows, title=_("New grant rule"))
+
+
+def _asked(request: StaffRequest) -> dict[str, Any]:
+    benefit = request.GET.get("benefit", "")
+    return {"what": f"benefit:{benefit}"} if benefit else {}
+
+
+@staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
+def edit(request: StaffRequest, code: str) -> HttpResponse:
+    """Change a draft or paused rule."""
+    rule = queries.get_rule(code=code)
+    form = RuleForm(request.POST or None, is_new=False, initial=_initial(rule))
+    stored = ConditionRows.from_tree(rule.condition)
+    rows = (
+        ConditionRows.from_post(request.POST) if form.is_bound and stored.other is None else stored
+    )
+    if form.is_valid():
+        try:
+            operations.update_rule(
+                rule=rule,
+                condition=rows.tree(),
+                by=request.actor,
+                at=clock.now(),
+                **form.facts(),
+            )
+        except DomainError as error:
+            place_error(form, error, names={"benefit": "what", "package": "what"})
+        else:
+            url = reverse("console:rule", args=[rule.code])
+            return finish(request, _("Rule saved."), changed="rules", url=url)
+    return _show(request, form, rows, title=_("Change %(name)s") % {"name": rule.name})
+
+
+@staff_page(p.BENEFITS_EDIT, methods=("POST",))
+def rows(request: StaffRequest) -> HttpResponse:
+    """Draw the rows of the audience again, with one more if asked, and count whom they reach."""
+    found = ConditionRows.from_post(request.POST, more="add" in request.POST)
+    context: dict[str, Any] = {"rows": found}
+    try:
+        tree = found.tree()
+        condition = conditions.parse(tree)
+        context |= {
+            "words": conditions.describe(condition, currency=current_brand().currency),
+            "reach": count_audience(condition=condition, at=clock.now()),
+        }
+    except DomainError:
+        # A row that is not complete yet: what is wrong stands beside it once it is sent.
+        for row in found.rows:
+            row.error = row.error if row.value else ""
+    return render_page(request, "console/condition_rows.html", context)
+
+
+def _show(
+    request: StaffRequest, form: RuleForm, found: ConditionRows, *, title: str
+) -> HttpResponse:
+    context = {
+        **shell(request, active="rules"),
+        "page_title": title,
+        "form": form,
+        "rows": found,
+        "action": request.get_full_path(),
+    }
+    status = 422 if form.is_bound and form.errors else 200
+    return render_page(request, "console/rule_form.html", context, partial="form", status=status)
