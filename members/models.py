@@ -18,7 +18,7 @@ from members.segments.models import (
     ScoreRun,
     ValueSegmentRule,
 )
-from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
+from members.tiers.models import MemberTier, Tier, TierChange, TierRun, TierScheme
 
 __all__ = [
     "Account",
@@ -42,6 +42,7 @@ __all__ = [
     "Store",
     "Tier",
     "TierChange",
+    "TierRun",
     "TierScheme",
     "ValueSegmentRule",
     "Wallet",

@@ -23,7 +23,7 @@ from members.points.queries import get_entry
 from members.profiles.models import Member
 from members.segments.operations import mark_late
 from members.tiers.models import TierChange
-from members.tiers.operations import hold_member, measure_member, raise_tier
+from members.tiers.operations import hold_member, mark_due, measure_member, raise_tier
 from members.tiers.queries import get_standing, standing_of
 from members.tiers.values import Holding, Standing
 from tenants.audit.operations import record
@@ -114,6 +114,7 @@ def record_refund(
         if not created:
             return _replay_refund(refund, earnings)
         outcome = _take_back(purchase, refund, earnings, at)
+        mark_due(member_id=purchase.member_id)
         _mark_if_late(purchase, at)
         _tell_refund(purchase, outcome, by, at)
     return outcome

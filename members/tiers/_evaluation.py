@@ -49,11 +49,11 @@ _WRITE = """, {decided}, outcome AS (
         tier_id = outcome.new_tier_id,
         since = CASE WHEN is_change THEN %(at)s ELSE stored.since END,
         evaluated_on = %(on)s, metric_value = outcome.metric,
-        valid_until = new_valid_until, grace_until = new_grace_until
+        valid_until = new_valid_until, grace_until = new_grace_until, is_due = FALSE
     FROM outcome
     WHERE stored.member_id = outcome.member_id AND outcome.old_tier_id IS NOT NULL
-        AND (stored.tier_id, stored.valid_until, stored.grace_until)
-            IS DISTINCT FROM (new_tier_id, new_valid_until, new_grace_until)
+        AND (stored.tier_id, stored.valid_until, stored.grace_until, stored.is_due)
+            IS DISTINCT FROM (new_tier_id, new_valid_until, new_grace_until, FALSE)
     RETURNING stored.member_id
 ), added AS (
     INSERT INTO members_membertier (member_id, tier_id, since, evaluated_on, metric_value,
@@ -194,10 +194,10 @@ class Frame:
 Statement: TypeAlias = tuple[str, dict[str, Any]]
 
 
-def evaluation_statement(frame: Frame) -> Statement:
-    """Return the statement that evaluates members with keys in [low, high), and its parameters.
+def evaluation_statement(frame: Frame, *, members: str) -> Statement:
+    """Return the statement that evaluates some members, and its parameters.
 
-    The caller adds `low` and `high`. One row for each member to be told of something: member,
+    `members` is a condition on `member.id`, whose parameters the caller adds. One row for each member to be told of something: member,
     tier before, tier now, steps, metric, keep threshold, keep metric, day of loss, is it a
     notice, is it a change.
     """
@@ -207,7 +207,7 @@ def evaluation_statement(frame: Frame) -> Statement:
         judged = "keep_metric" if periodic else "metric"
         reached = f"GREATEST(width_bucket({judged}, %(entries)s::bigint[]), 1)"
         lower = f"LEAST({reached}, rank - 1)"
-    state, params = _state(frame, "member.id >= %(low)s AND member.id < %(high)s")
+    state, params = _state(frame, members)
     write = _write(
         periodic,
         decided=(_YEARLY if periodic else _ROLLING).format(lower=lower).strip(),

@@ -122,6 +122,7 @@ class MemberTier(models.Model):
     `metric_value` and `evaluated_on` are of the day when the row last changed. `valid_until` (year windows only) is
     the first day on which the tier must have been earned again. `grace_until` is set while the
     tier is in danger: the day on which it is lost unless the keep threshold is met before.
+    `is_due` asks the next night to look at the member whatever else: a refund sets it.
     """
 
     # A tier says nothing without its member.
@@ -134,6 +135,7 @@ class MemberTier(models.Model):
     metric_value = models.BigIntegerField()
     valid_until = models.DateField(null=True)
     grace_until = models.DateField(null=True)
+    is_due = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [
@@ -149,6 +151,26 @@ class MemberTier(models.Model):
 
     def __str__(self) -> str:
         return f"{self.member_id} {self.tier_id}"
+
+
+class TierRun(models.Model):
+    """One nightly evaluation: of which day, under which scheme, and what came of it.
+
+    A night looks only at members for whom something can have changed since the last run of the
+    same scheme; `is_full` says that it looked at all.
+    """
+
+    on = models.DateField(primary_key=True)
+    at = models.DateTimeField()
+    scheme_version = models.PositiveIntegerField()
+    is_full = models.BooleanField()
+    looked_at = models.PositiveIntegerField(help_text=_("Members that this run looked at."))
+    upgraded = models.PositiveIntegerField()
+    downgraded = models.PositiveIntegerField()
+    told = models.PositiveIntegerField(help_text=_("Members told that they may lose a tier."))
+
+    def __str__(self) -> str:
+        return f"{self.on}"
 
 
 class TierChange(models.Model):

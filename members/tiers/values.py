@@ -83,3 +83,19 @@ class Measured:
     metric: int
     keep_metric: int
     journal_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one range of members gave: how many rose, fell, were told of a danger."""
+
+    upgraded: int = 0
+    downgraded: int = 0
+    told: int = 0
+
+    def __add__(self, other: "Evaluated") -> "Evaluated":
+        return Evaluated(
+            self.upgraded + other.upgraded,
+            self.downgraded + other.downgraded,
+            self.told + other.told,
+        )

@@ -1,0 +1,182 @@
+"""Many members: the night, and the end of an import."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, TypeAlias
+
+from django.db import connection, transaction
+
+from core.clock import local_date
+from members.tiers._candidates import Last, candidates_query
+from members.tiers._evaluation import (
+    Frame,
+    evaluation_statement,
+    multiplier_statement,
+    raise_statement,
+)
+from members.tiers._holding import published
+from members.tiers.models import Tier, TierChange, TierRun, TierScheme
+from members.tiers.queries import get_scheme
+from members.tiers.values import Evaluated
+from tenants.brands.context import current_brand
+from tenants.events.operations import emit_many
+
+# Past this the days that left the window are a large part of it.
+_LONGEST_STEP = timedelta(days=45)
+_Told: TypeAlias = tuple[str, dict[str, Any]]
+
+
+def evaluate_range(*, low: int, high: int, on: date, at: datetime) -> Evaluated:
+    """Evaluate all members with keys in [low, high) as of a brand day, in one transaction.
+
+    See `rules` for what becomes of whom. Run twice for one day: nothing changes.
+    """
+    return _evaluate("{key} >= %(low)s AND {key} < %(high)s", {"low": low, "high": high}, on, at)
+
+
+def evaluate_members(*, member_ids: Sequence[int], on: date, at: datetime) -> Evaluated:
+    """Evaluate these members as of a brand day, in one transaction; as `evaluate_range`."""
+    return _evaluate("{key} = ANY(%(members)s)", {"members": list(member_ids)}, on, at)
+
+
+def find_candidates(*, on: date) -> list[int] | None:
+    """Return the members for whom a night can change anything since the last run.
+
+    None when all must be looked at: no run before, one of another scheme or of a later day, or
+    one too long ago. See `_candidates`.
+    """
+    scheme = get_scheme(on=on)
+    last = TierRun.objects.order_by("-on").first()
+    if scheme is None or last is None or last.scheme_version != scheme.version:
+        return None
+    if not last.on <= on <= last.on + _LONGEST_STEP:
+        return None
+    query, params = candidates_query(
+        scheme=scheme,
+        tiers=published(scheme.pk)[1],
+        last=Last(last.on, last.at),
+        on=on,
+        zone=current_brand().timezone,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def note_run(*, on: date, at: datetime, is_full: bool, looked_at: int, found: Evaluated) -> None:
+    """Write down a nightly evaluation; in the transaction of its last part."""
+    scheme = get_scheme(on=on)
+    if scheme is None:
+        return
+    # The tiers stored are no longer those of a later day.
+    TierRun.objects.filter(on__gt=on).delete()
+    TierRun.objects.update_or_create(
+        on=on,
+        defaults={
+            "at": at,
+            "scheme_version": scheme.version,
+            "is_full": is_full,
+            "looked_at": looked_at,
+            "upgraded": found.upgraded,
+            "downgraded": found.downgraded,
+            "told": found.told,
+        },
+    )
+
+
+def raise_many(*, member_ids: Sequence[int], at: datetime, cause: str) -> Evaluated:
+    """Raise each of these members who reaches a higher tier now: `check_member` for many.
+
+    Needs the transaction of what changed the metric, with the members' rows locked.
+    """
+    frame = _frame(local_date(at, current_brand().timezone), at)
+    if frame is None or not member_ids:
+        return Evaluated()
+    statement, params = raise_statement(frame)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT FROM members_membertier "
+            "WHERE member_id = ANY(%s) ORDER BY member_id FOR UPDATE) AS locked",
+            [list(member_ids)],
+        )
+        cursor.execute(statement, {**params, "members": list(member_ids), "cause": cause})
+        return _tell(cursor.fetchall(), frame.scheme, at, cause=cause)
+
+
+def write_multipliers(*, table: str, at: datetime) -> None:
+    """Fill in the multiplier that was in force before each gain of a temporary table.
+
+    As if the tier had been checked after each; see `_evaluation.multiplier_statement` for the
+    columns. Without a scheme nothing is written.
+    """
+    frame = _frame(local_date(at, current_brand().timezone), at)
+    if frame is None:
+        return
+    statement, params = multiplier_statement(frame, table=table)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+
+
+def _evaluate(members: str, keys: dict[str, Any], on: date, at: datetime) -> Evaluated:
+    frame = _frame(on, at)
+    if frame is None:
+        return Evaluated()
+    statement, params = evaluation_statement(frame, members=members.format(key="member.id"))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', '600s', true)")
+        # Its own statement: what a purchase has just changed is waited for, then seen.
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT FROM members_membertier "  # noqa: S608
+            f"WHERE {members.format(key='member_id')} ORDER BY member_id FOR UPDATE) AS locked",
+            keys,
+        )
+        cursor.execute(statement, {**params, **keys})
+        return _tell(cursor.fetchall(), frame.scheme, at, cause=TierChange.Cause.NIGHTLY)
+
+
+def _frame(on: date, at: datetime) -> Frame | None:
+    """Return the scheme in force with all that the statements need; None without one."""
+    scheme = get_scheme(on=on)
+    if scheme is None:
+        return None
+    return Frame(
+        scheme=scheme,
+        tiers=published(scheme.pk)[1],
+        other_tiers=list(Tier.objects.exclude(scheme=scheme).exclude(scheme__status="draft")),
+        on=on,
+        at=at,
+        zone=current_brand().timezone,
+    )
+
+
+def _tell(
+    rows: Sequence[tuple[Any, ...]], scheme: TierScheme, at: datetime, *, cause: str
+) -> Evaluated:
+    """Write the events of one range; see `evaluation_statement` for the columns."""
+    upgraded: list[_Told] = []
+    downgraded: list[_Told] = []
+    told: list[_Told] = []
+    codes = dict(Tier.objects.exclude(scheme__status="draft").values_list("pk", "code"))
+    for member_id, from_id, to_id, steps, metric, keep, keep_metric, lost_on, notice, _ in rows:
+        subject = f"member:{member_id}"
+        common = {
+            "member_id": member_id,
+            "cause": cause,
+            "metric": scheme.metric,
+            "metric_value": metric,
+        }
+        if notice:
+            missing = max(keep - keep_metric, 0)
+            told.append(
+                (
+                    subject,
+                    {**common, "tier": codes[to_id], "missing": missing, "lost_on": str(lost_on)},
+                )
+            )
+        elif steps:
+            move = {**common, "from": codes[from_id], "to": codes[to_id]}
+            (upgraded if steps > 0 else downgraded).append((subject, move))
+    emit_many(type="tier.upgraded", events=upgraded, at=at)
+    emit_many(type="tier.downgraded", events=downgraded, at=at)
+    emit_many(type="tier.will_downgrade", events=told, at=at)
+    return Evaluated(len(upgraded), len(downgraded), len(told))

@@ -1,0 +1,120 @@
+"""One member: read under lock, raised at once."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from members.tiers._holding import measure, read_holding
+from members.tiers.models import MemberTier, Tier, TierChange
+from members.tiers.rules import reached, window_on, won_until
+from members.tiers.values import Holding, Measured
+from tenants.events.operations import emit
+
+
+def hold_member(*, member_id: int, at: datetime) -> Holding:
+    """Lock a member's row and read the tier held; for operations that then change the metric.
+
+    Call it inside a transaction. Purchases of one member wait here for each other.
+
+    :raises MemberNotFoundError: if there is no such member.
+    """
+    return read_holding(member_id=member_id, at=at, lock=True)
+
+
+def check_member(*, member_id: int, at: datetime, cause: str) -> TierChange | None:
+    """Raise a member's tier at once when the metric now reaches a higher one.
+
+    Never lowers. Writes the evidence and the event `tier.upgraded`.
+
+    :raises MemberNotFoundError: if there is no such member.
+    """
+    with transaction.atomic():
+        holding = hold_member(member_id=member_id, at=at)
+        if holding.scheme is None:
+            return None
+        return raise_tier(holding=holding, measured=measure(holding), at=at, cause=cause)
+
+
+def measure_member(*, holding: Holding) -> Measured:
+    """Return the metric now of a member that is held, for `raise_tier` and the standing."""
+    return measure(holding)
+
+
+def raise_tier(
+    *, holding: Holding, measured: Measured, at: datetime, cause: str
+) -> TierChange | None:
+    """Raise the tier of a member held by `hold_member` when the metric reaches a higher one."""
+    scheme, tier = holding.scheme, holding.tier
+    if scheme is None or tier is None:
+        return None
+    target = reached(holding.tiers, measured.metric)
+    if target.rank <= tier.rank:
+        return None
+    if not _store_raise(holding, target, measured, at):
+        # The nightly evaluation has just changed the row: look again.
+        return check_member(member_id=holding.member_id, at=at, cause=cause)
+    span = window_on(scheme, on=holding.on, enrolled_on=holding.enrolled_on)
+    change = TierChange.objects.create(
+        member_id=holding.member_id,
+        from_tier_id=holding.stored_tier_id or tier.pk,
+        to_tier=target,
+        at=at,
+        cause=cause,
+        metric_value=measured.metric,
+        threshold=target.entry_threshold,
+        window_from=span.from_on,
+        window_to=span.to_on,
+        journal_seq=measured.journal_seq,
+        scheme_version=scheme.version,
+    )
+    emit(
+        type="tier.upgraded",
+        subject=f"member:{holding.member_id}",
+        data={
+            "member_id": holding.member_id,
+            "from": tier.code,
+            "to": target.code,
+            "rank": target.rank,
+            "cause": cause,
+            "metric": scheme.metric,
+            "metric_value": measured.metric,
+            "threshold": target.entry_threshold,
+        },
+        at=at,
+    )
+    return change
+
+
+def mark_due(*, member_id: int) -> None:
+    """Ask the next night to look at a member whose metric was lowered for days gone by."""
+    MemberTier.objects.filter(pk=member_id, is_due=False).update(is_due=True)
+
+
+def _store_raise(holding: Holding, target: Tier, measured: Measured, at: datetime) -> bool:
+    """Write the higher tier where the row is as it was read; say whether it was."""
+    scheme = holding.scheme
+    if scheme is None:
+        return False
+    values: dict[str, Any] = {
+        "tier_id": target.pk,
+        "since": at,
+        "evaluated_on": holding.on,
+        "metric_value": measured.metric,
+        "valid_until": won_until(scheme, on=holding.on, enrolled_on=holding.enrolled_on),
+        "grace_until": None,
+    }
+    if holding.stored_tier_id is not None:
+        found = MemberTier.objects.filter(
+            pk=holding.member_id, tier_id=holding.stored_tier_id
+        ).update(**values)
+        return found == 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO members_membertier (member_id, tier_id, since, evaluated_on, "
+            "metric_value, valid_until, grace_until) VALUES (%(member)s, %(tier_id)s, %(since)s, "
+            "%(evaluated_on)s, %(metric_value)s, %(valid_until)s, %(grace_until)s) "
+            "ON CONFLICT (member_id) DO NOTHING",
+            {"member": holding.member_id, **values},
+        )
+        return bool(cursor.rowcount == 1)
