@@ -8,6 +8,7 @@ class BenefitsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what the rooms offer to lower and higher ones."""
+        from benefits import cards
         from benefits.budget import registrations as budget
         from benefits.grants import registrations as grants
         from benefits.insights import registrations as insights
@@ -17,3 +18,4 @@ class BenefitsConfig(AppConfig):
         grants.register()
         mall.register()
         insights.register()
+        cards.register()

@@ -49,6 +49,20 @@ SELECT r.id FROM benefits_redemption r JOIN benefits_benefit b ON b.id = r.benef
                                  WHERE p.taken_for = 'redemption:' || r.id)
  ORDER BY r.id LIMIT %s
 """
+# The keys that the database does not check.
+_STRAYS = """
+SELECT g.id, (SELECT count(*) FROM members_member m WHERE m.id = g.member_id),
+       (SELECT count(*) FROM benefits_grantterms t
+         WHERE t.id = g.terms_id AND t.benefit_id = g.benefit_id)
+  FROM benefits_grant g
+ WHERE NOT EXISTS (SELECT 1 FROM members_member m WHERE m.id = g.member_id)
+    OR NOT EXISTS (SELECT 1 FROM benefits_grantterms t
+                    WHERE t.id = g.terms_id AND t.benefit_id = g.benefit_id)
+    OR (g.rule_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM benefits_ruleversion v
+                         WHERE v.rule_id = g.rule_id AND v.version = g.rule_version))
+ ORDER BY g.id LIMIT %s
+"""
 
 
 def units_within_quantity() -> list[str]:
@@ -85,6 +99,14 @@ def codes_belong() -> list[str]:
     return [f"redemption {key}: shows another code than it got" for (key,) in _rows(_CODES)]
 
 
+def keys_lead_somewhere() -> list[str]:
+    """Each grant has its member, its terms, and the version of the rule that gave it."""
+    return [
+        f"grant {grant}: {members} members, {terms} terms of its benefit, or no such version"
+        for grant, members, terms in _rows(_STRAYS)
+    ]
+
+
 def _rows(sql: str) -> list[tuple[int, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [_SHOWN])
@@ -97,4 +119,5 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
     "grants: held out get nothing": held_out_get_nothing,
     "redemptions: costs add up": costs_add_up,
     "I6 codes of redemptions": codes_belong,
+    "grants: keys lead somewhere": keys_lead_somewhere,
 }

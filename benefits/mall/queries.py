@@ -21,6 +21,7 @@ from members.segments.queries import member_facts
 __all__ = [
     "MallOffer",
     "count_free",
+    "count_under_way",
     "get_item",
     "get_order",
     "list_items",
@@ -175,6 +176,14 @@ def list_orders(
     if after is not None:
         orders = orders.filter(pk__lt=after)
     return list(orders.order_by("-pk")[:limit])
+
+
+def count_under_way() -> int:
+    """Return how many orders wait for staff: to be confirmed, shipped or handed over."""
+    return MallOrder.objects.filter(state__in=sorted(_UNDER_WAY)).count()
+
+
+_UNDER_WAY = frozenset({MallOrder.State.PLACED, MallOrder.State.CONFIRMED, MallOrder.State.SHIPPED})
 
 
 def _orders() -> QuerySet[MallOrder]:

@@ -413,3 +413,25 @@ def test_grant_refuses_ideas_and_blocked_members(world: World) -> None:
     with pytest.raises(BlockedMemberError):
         grant(member=member, benefit=world.benefit(), period_key="x", by=STAFF, at=world.at)
     assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("UPDATE benefits_grant SET used = 2", "I14 units used within units granted"),
+        ("UPDATE benefits_grant SET member_id = 0", "grants: keys lead somewhere"),
+        ("UPDATE benefits_grant SET rule_version = 9", "grants: keys lead somewhere"),
+        ("UPDATE benefits_grantrule SET cap_per_member = 1", "I14 caps per member hold"),
+        ("UPDATE benefits_grantrule SET hold_out_bp = 9999", "grants: held out get nothing"),
+    ],
+)
+def test_the_invariants_find_damage(world: World, run: Run, damage: str, found: str) -> None:
+    world.member()
+    world.rule(world.benefit(), quantity=3)
+    run(ISSUE, at=world.at)
+    assert problems() == []
+
+    with connection.cursor() as cursor:
+        cursor.execute(damage)
+
+    assert [line for line in problems() if line.startswith(found)]

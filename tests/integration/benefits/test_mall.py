@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benefits.budget.models import BudgetEntry
+from benefits.cards import waiting_orders, waiting_redemptions
 from benefits.catalogue.codes import create_pool, import_codes
 from benefits.catalogue.errors import PoolEmptyError
 from benefits.catalogue.models import PoolCode
@@ -514,3 +515,19 @@ def test_stock_is_added_and_status_changed(world: World) -> None:
     )
     with pytest.raises(InvalidItemError):
         mall.add_stock(item=world.item(stock=None), quantity=1, by=STAFF, at=world.at)
+
+
+def test_what_waits_for_staff_is_on_the_list(world: World) -> None:
+    assert [*waiting_redemptions(world.at), *waiting_orders(world.at)] == []
+    world.redemption()
+    world.redemption(kind="partner_service", channel="partner")
+    member, item = world.member(), world.item()
+    world.points(member, 300)
+    orders = [world.order(member, item) for _time in range(2)]
+    mall.confirm_order(order=orders[0], by=STAFF, at=world.at)
+
+    (redemptions,), (under_way,) = waiting_redemptions(world.at), waiting_orders(world.at)
+
+    assert (redemptions.kind, redemptions.count) == ("redemptions", 1)
+    assert (under_way.kind, under_way.count) == ("mall_orders", 2)
+    assert str(under_way.text) == "2 mall orders are under way"
