@@ -5,6 +5,7 @@ order → capacity day, and never two days in any but their key order.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -30,11 +31,13 @@ _OPEN_REDEMPTION = (Redemption.State.REQUESTED, Redemption.State.CONFIRMED)
 Hold = tuple[int, date]  # offering and day
 
 
-_POLICY = """
-SELECT weight_coverage, weight_capacity, weight_price, weight_scorecard, weight_lead_time,
+_KNOWN = """
+SELECT EXISTS (SELECT 1 FROM partners_fulfilmentorder WHERE redemption_id = %s),
+       weight_coverage, weight_capacity, weight_price, weight_scorecard, weight_lead_time,
        accept_minutes, horizon_days
-  FROM partners_dispatchpolicy
+  FROM (VALUES (1)) one (row) LEFT JOIN partners_dispatchpolicy ON true
 """
+_POLICY = _KNOWN.replace("redemption_id = %s", "false")
 _REQUEST = """
 SELECT r.state, r.benefit_id, b.code, r.member_id, coalesce(nullif(r.region, ''), m.region),
        r.slot_at, r.requested_at, r.code
@@ -100,7 +103,11 @@ def get_policy() -> Policy:
     with connection.cursor() as cursor:
         cursor.execute(_POLICY)
         row = cursor.fetchone()
-    return Policy(Weights(*row[:5]), *row[5:]) if row else Policy()
+    return _policy(row[1:])
+
+
+def _policy(row: Sequence[Any]) -> Policy:
+    return Policy() if row[0] is None else Policy(Weights(*row[:5]), *row[5:])
 
 
 def look(
@@ -138,19 +145,14 @@ def open_order(*, redemption_id: int, at: datetime) -> FulfilmentOrder | None:
     """Make the order of a redemption and offer it to the best partner; at most once each.
 
     Return None when the redemption was closed before anybody was asked. The work of one order
-    in nine statements, written in SQL where the ORM's own time would be the larger part.
+    in eight statements, written in SQL where the ORM's own time would be the larger part.
     """
     wanted = _lock_request(redemption_id)
-    known = (
-        FulfilmentOrder.objects.select_related("benefit")
-        .filter(redemption_id=redemption_id)
-        .first()
-        if _has_order(redemption_id)
-        else None
-    )
-    if known is not None or wanted.state not in _OPEN_REDEMPTION:
-        return known
-    policy = get_policy()
+    has_order, policy = _read_after_lock(redemption_id)
+    if has_order:
+        return FulfilmentOrder.objects.select_related("benefit").get(redemption_id=redemption_id)
+    if wanted.state not in _OPEN_REDEMPTION:
+        return None
     found = look(
         benefit_id=wanted.benefit.pk,
         region=wanted.region,
@@ -188,13 +190,15 @@ def _lock_request(redemption_id: int) -> _Request:
     return _Request(state, benefit, *rest)
 
 
-def _has_order(redemption_id: int) -> bool:
-    """Tell whether there is an order already: asked after the lock, so that it is true now."""
+def _read_after_lock(redemption_id: int) -> tuple[bool, Policy]:
+    """Return whether there is an order already, and the policy.
+
+    A statement of its own: the one that waited for the lock has seen the time before it.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM partners_fulfilmentorder WHERE redemption_id = %s", [redemption_id]
-        )
-        return cursor.fetchone() is not None
+        cursor.execute(_KNOWN, [redemption_id])
+        has_order, *row = cursor.fetchone()
+    return has_order, _policy(row)
 
 
 def _insert(
