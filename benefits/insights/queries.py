@@ -22,24 +22,28 @@ MONTHS = 12
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """A figure of the running month, what it was a month earlier, and its last 12 months.
+    """A figure of the last whole month against the month before, and its series of months.
 
-    `change` is relative to the last whole month for counts, and a difference of shares for
-    shares; None where there is nothing to compare with.
+    `change` is relative for counts, and a difference of shares for shares; None where there is
+    nothing to compare with. `so_far` is the figure of the running month, which is not over:
+    comparing it with a whole one would mislead. A standing figure such as the liability has none:
+    its value is today's and its change the one since the last month's end.
     """
 
     code: str
     value: float | None
     change: float | None
+    so_far: float | None
     series: list[float | None]
     unit: str
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything on the console's first page."""
+    """Everything on the console's first page; flows are those of `shown`, the last whole month."""
 
     month: date
+    shown: date
     kpis: list[Kpi]
     months: list[date]
     issued: list[int]
@@ -74,6 +78,7 @@ def overview(*, at: datetime) -> Overview:
     since = month_of(first_of(today, back=2), current_brand().timezone).starts_at
     return Overview(
         month=months[-1],
+        shown=months[-2],
         kpis=_kpis(rows),
         months=months,
         issued=[row.points_issued if row else 0 for row in rows],
@@ -88,23 +93,28 @@ def overview(*, at: datetime) -> Overview:
 
 
 def _kpis(rows: Sequence[ProgrammeMonth | None]) -> list[Kpi]:
-    def counts(code: str, field: str, unit: str) -> Kpi:
-        series: list[float | None] = [getattr(row, field) if row else None for row in rows]
-        now, before = series[-1], series[-2]
-        change = (now - before) / before if now is not None and before else None
-        return Kpi(code, now, change, series, unit)
+    def series(field: str) -> list[float | None]:
+        return [getattr(row, field) if row else None for row in rows]
 
-    consumption = [
-        measures.share(row.units_used, row.units_issued) if row else None for row in rows
-    ]
-    now, before = consumption[-1], consumption[-2]
-    change = now - before if now is not None and before is not None else None
+    def flow(code: str, field: str, unit: str) -> Kpi:
+        found = series(field)
+        value, before = found[-2], found[-3]
+        return Kpi(code, value, _relative(value, before), found[-1], found[:-1], unit)
+
+    used = [measures.share(row.units_used, row.units_issued) if row else None for row in rows]
+    value, before = used[-2], used[-3]
+    change = value - before if value is not None and before is not None else None
+    owed = series("liability_minor")
     return [
-        counts("active_members", "active_members", "count"),
-        counts("points_issued", "points_issued", "points"),
-        Kpi("consumption", now, change, consumption, "share"),
-        counts("liability", "liability_minor", "money"),
+        flow("active_members", "active_members", "count"),
+        flow("points_issued", "points_issued", "points"),
+        Kpi("consumption", value, change, used[-1], used[:-1], "share"),
+        Kpi("liability", owed[-1], _relative(owed[-1], owed[-2]), None, owed, "money"),
     ]
+
+
+def _relative(value: float | None, before: float | None) -> float | None:
+    return (value - before) / before if value is not None and before else None
 
 
 def cohorts(*, last: date, size: int = 8) -> list[CohortRow]:

@@ -18,8 +18,9 @@ from benefits.grants import operations as grants
 from benefits.grants.issuing import issue
 from benefits.grants.models import Grant, Redemption
 from benefits.grants.periods import rule_start
+from benefits.insights.models import Alert
 from benefits.insights.months import first_of
-from benefits.insights.operations import check_alerts, compute_month
+from benefits.insights.operations import check_alerts, close_alert, compute_month
 from benefits.mall import operations as mall
 from benefits.mall.queries import list_items
 from benefits.rules.periods import ISSUED_BY_JOB, period_on
@@ -46,7 +47,7 @@ from tenants.audit.operations import seal
 from tenants.events.operations import deliver_pending
 
 Report = Callable[[int, int], None]
-MALL_ORDERS = 14
+MALL_ORDERS = 40
 
 
 class Story:
@@ -396,6 +397,29 @@ class Story:
         check_alerts(at=self.now)
         _deliver(self.now)
         seal(at=self.now)
+
+    def _tend_unassigned(self) -> None:
+        """Staff end the orders that nobody took, but for the last days' ones."""
+        support = self.made.actor("support")
+        before = self.now - timedelta(days=4)
+        for order in FulfilmentOrder.objects.filter(
+            state=FulfilmentOrder.State.UNASSIGNED, requested_at__lt=before
+        ):
+            orders.cancel(
+                order=order,
+                reason="no partner was free",
+                by=support,
+                at=order.requested_at + timedelta(days=2),
+            )
+        for alert in Alert.objects.filter(
+            rule=Alert.Rule.ORDER_UNASSIGNED, state=Alert.State.OPEN, opened_at__lt=before
+        ):
+            close_alert(
+                alert=alert,
+                outcome="The member was called; the use is back with them.",
+                by=support,
+                at=alert.opened_at + timedelta(days=2),
+            )
 
     def _key(self, *parts: str | int) -> UUID:
         return derived_uuid("demo", self.spec.slug, *parts)

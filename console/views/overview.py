@@ -14,6 +14,7 @@ from console.access import StaffRequest, staff_page
 from console.labels import alert_subject, todo_url
 from console.nav import shell
 from core import clock
+from core.templatetags.tessera import number_short, percent
 from core.web.charts import Chart, Flow, Series
 from core.web.responses import render_page
 from tenants.accounts import permissions as p
@@ -27,7 +28,6 @@ def show(request: StaffRequest) -> HttpResponse:
     context = {
         **shell(request, active="overview"),
         "page_title": _("Overview"),
-        "page_pretitle": found.month,
         "found": found,
         "kpis": [_kpi(kpi) for kpi in found.kpis],
         "flow_chart": _flow_chart(found),
@@ -42,16 +42,19 @@ def show(request: StaffRequest) -> HttpResponse:
 def _kpi(kpi: Kpi) -> dict[str, Any]:
     labels = {
         "active_members": _("Active members"),
-        "points_issued": _("Points issued this month"),
+        "points_issued": _("Points issued"),
         "consumption": _("Benefits used"),
         "liability": _("Points liability"),
     }
     hints = {
-        "active_members": _("Members who bought or requested a benefit this month"),
-        "points_issued": _("Points credited this month, without those taken back"),
-        "consumption": _("Units used out of benefits granted this month ÷ units granted"),
-        "liability": _("Outstanding points × cost per point"),
+        "active_members": _("Members who bought or requested a benefit"),
+        "points_issued": _("Points credited, without those taken back"),
+        "consumption": _("Units used ÷ units granted in the month"),
+        "liability": _("Outstanding points × cost per point, today"),
     }
+    if kpi.so_far is not None:
+        shown = percent(kpi.so_far) if kpi.unit == "share" else number_short(kpi.so_far)
+        hints[kpi.code] = _("This month so far: %(figure)s") % {"figure": shown}
     return {
         "kpi": kpi,
         "label": labels[kpi.code],

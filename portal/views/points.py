@@ -1,5 +1,6 @@
 """Points: what there is, what expires, and every line with its reason."""
 
+from datetime import date
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -9,7 +10,7 @@ from core import clock
 from core.web.responses import render_page
 from members.points import queries
 from members.points.models import Entry
-from members.points.values import EntryView
+from members.points.values import EntryView, LotView
 from portal.access import MemberRequest, member_page
 from portal.nav import shell
 from portal.reasons import entry_title
@@ -50,6 +51,15 @@ def index(request: MemberRequest) -> HttpResponse:
         "next": str(found[PAGE - 1].seq) if len(found) > PAGE else "",
     }
     return render_page(request, "portal/points.html", context, partial="rows")
+
+
+def _by_day(lots: list[LotView]) -> list[tuple[date, int]]:
+    """Add up what stops being good on the same day, the next day first."""
+    days: dict[date, int] = {}
+    for lot in lots:
+        if lot.expires_on is not None:
+            days[lot.expires_on] = days.get(lot.expires_on, 0) + lot.remaining
+    return sorted(days.items())
 
 
 def _row(entry: EntryView) -> dict[str, Any]:

@@ -384,7 +384,7 @@ BEAUTY = BrandSpec(
         ),
     ),
     budget_name="会员权益预算",
-    budget_minor=90_000_000,
+    budget_minor=15_000_000,
     lines=(
         LineSpec(code="service", name="到店服务", kind="benefit", share_bp=5_000, target="facial"),
         LineSpec(
