@@ -377,12 +377,13 @@ class Story:
 
     def _finish(self) -> None:
         if self.made.budget is not None:
-            for back in range(75, -1, -1):
-                day = self.today - timedelta(days=back)
-                if day >= self.made.budget.starts_on:
-                    take_snapshot(
-                        budget=self.made.budget, at=min(self._noon(day, hour=4), self.now)
-                    )
+            self._tend_unassigned()
+            day = self.made.budget.starts_on
+            while day <= self.today:
+                at = min(self._noon(day, hour=4), self.now)
+                take_snapshot(budget=self.made.budget, at=at)
+                day += timedelta(days=1 if (self.today - day).days <= 30 else 4)
+            take_snapshot(budget=self.made.budget, at=self.now)
             budget.ask_draw(
                 line=self.made.lines["service"],
                 purpose="supply_shock",
