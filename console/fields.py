@@ -68,7 +68,7 @@ class ListField(forms.CharField):
         return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value).replace("，", ",").replace("、", ",")
+        text = str(super().to_python(value) or "").replace("，", ",").replace("、", ",")
         return [part.strip() for part in text.split(",") if part.strip()]
 
 

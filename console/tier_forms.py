@@ -37,7 +37,7 @@ class SchemeForm(forms.Form):
         help_text=_l("Only for rolling months."),
     )  # fmt: skip
     downgrade_policy = forms.ChoiceField(
-        label=_l("Who no longer meets the keep threshold"),
+        label=_l("Below the keep threshold"),
         choices=TierScheme.DowngradePolicy.choices,
     )
     notice_days = forms.IntegerField(

@@ -151,7 +151,7 @@ def _measures(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str
 def _measure(measure: Measure, before: float | None) -> dict[str, Any]:
     change = None
     if measure.value is not None and before is not None:
-        change = measure.value - before
+        change = round(measure.value - before, 4 if measure.unit == "share" else 1)
     return {
         "measure": measure,
         "change": change,
@@ -177,7 +177,7 @@ def _triangle_chart(found: BenefitFigures, before: BenefitFigures) -> Chart:
         series.append(Series(_month(before.month), _corners(before), role="previous"))
     return Chart(
         kind="radar",
-        labels=[_("Usage"), _("Recommendation"), _("Repurchase")],
+        labels=[_("Usage"), _("NPS"), _("Repurchase")],
         series=series if any(value is not None for value in _corners(found)) else [],
         unit="percent",
         maximum=1,

@@ -1,7 +1,7 @@
 """One member: who they are, where they stand, and all that happened, each with its why."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpResponse
@@ -173,6 +173,7 @@ def _grants(_request: StaffRequest, member: Member) -> Context:
                 "grant": grant,
                 "state": _grant_state(grant, at),
                 "left": grant.quantity - grant.used,
+                "last_at": grant.ends_at and grant.ends_at - timedelta(microseconds=1),
                 "reasons": grant_reasons(grant, tiers=names),
             }
             for grant in list_grants(member=member)

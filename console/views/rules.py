@@ -71,7 +71,12 @@ def sentence(rule: GrantRule) -> str:
         }
     if rule.cadence == GrantRule.Cadence.ON_EVENT:
         cadence = _("On the event “%(name)s”") % {"name": rule.event_name}
-    return _("%(cadence)s: %(what)s for members of whom holds: %(who)s.") % {
+    if not rule.condition:
+        return _("%(cadence)s: %(what)s for every member.") % {
+            "cadence": cadence,
+            "what": subject(rule),
+        }
+    return _("%(cadence)s: %(what)s for each member of whom this is true: %(who)s.") % {
         "cadence": cadence,
         "what": subject(rule),
         "who": audience_words(rule.condition),

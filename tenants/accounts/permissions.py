@@ -32,6 +32,7 @@ RESERVE_APPROVE: Final = "reserve.approve"
 ALERTS_VIEW: Final = "alerts.view"
 ALERTS_EDIT: Final = "alerts.edit"
 JOBS_VIEW: Final = "jobs.view"
+JOBS_EDIT: Final = "jobs.edit"
 AUDIT_VIEW: Final = "audit.view"
 STAFF_VIEW: Final = "staff.view"
 STAFF_EDIT: Final = "staff.edit"
@@ -63,6 +64,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
         PARTNERS_EDIT,
         RESERVE_ASK,
         ALERTS_EDIT,
+        JOBS_EDIT,
     },
     StaffMember.Role.ANALYST: _VIEWS | {SEGMENTS_EDIT},
     StaffMember.Role.FINANCE: _VIEWS

@@ -1,6 +1,6 @@
 """Reading the audit."""
 
-from tenants.audit.models import AuditEntry
+from tenants.audit.models import AuditEntry, AuditSeal
 
 
 def list_entries(
@@ -32,3 +32,8 @@ def list_entries(
     if before is not None:
         entries = entries.filter(pk__lt=before)
     return list(entries[:limit])
+
+
+def last_seal() -> AuditSeal | None:
+    """Return the head of the hash chain; its number says how many entries are sealed."""
+    return AuditSeal.objects.order_by("-number").first()

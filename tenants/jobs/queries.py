@@ -24,12 +24,28 @@ def get_job(*, job_id: int) -> Job:
         raise UnknownJobError from None
 
 
-def list_jobs(*, kind: str | None = None, limit: int = 50) -> list[Job]:
-    """Return the current brand's jobs, newest first."""
+def list_jobs(
+    *,
+    kind: str | None = None,
+    state: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Job]:
+    """Return the current brand's jobs, newest first, those before the key `before`."""
     jobs = Job.objects.filter(brand_id=current_brand().pk).order_by("-id")
     if kind is not None:
         jobs = jobs.filter(kind=kind)
+    if state is not None:
+        jobs = jobs.filter(state=state)
+    if before is not None:
+        jobs = jobs.filter(pk__lt=before)
     return list(jobs[:limit])
+
+
+def list_latest_jobs() -> dict[str, Job]:
+    """Return the current brand's newest job of each kind."""
+    jobs = Job.objects.filter(brand_id=current_brand().pk).order_by("kind", "-id").distinct("kind")
+    return {job.kind: job for job in jobs}
 
 
 @dataclass(frozen=True, slots=True)
