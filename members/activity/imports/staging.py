@@ -9,13 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from members.activity._digest import LINE_SQL, PURCHASE_SQL
 from members.activity.effects import ADDED
 from members.activity.imports.rows import LineRow, Problem, PurchaseRow
 
 _PER_WRITE = 2_000
+
+# For this transaction only. Small samples are enough for tables whose size is what matters.
+_SETTINGS = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "work_mem": "64MB",
+    "default_statistics_target": "10",
+    "jit": "off",
+}
 
 # Dropped first for the sake of two imports in one transaction.
 _TABLES = f"""
@@ -132,15 +142,18 @@ class Shape:
 
 def prepare() -> None:
     """Make the staging tables; one import at a time in each brand, without time limits."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
-            "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL work_mem = '64MB'"
-        )
-        # The same file twice at once: the second waits, and then changes nothing.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' import'))")
-        cursor.execute("SET LOCAL lock_timeout = '30s'")
-        cursor.execute(_TABLES)
+    try:
+        # Room for what the effects stage as well; refused once a session has temporary tables.
+        with transaction.atomic():
+            _run("SET temp_buffers = '96MB'")
+    except DatabaseError:
+        pass
+    for name, value in _SETTINGS.items():
+        _run(f"SET LOCAL {name} = '{value}'")
+    # The same file twice at once: the second waits, and then changes nothing.
+    _run("SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' import'))")
+    _run("SET LOCAL lock_timeout = '30s'")
+    _run(_TABLES)
 
 
 def stage_purchases(rows: Iterable[PurchaseRow]) -> int:
