@@ -108,7 +108,10 @@ def search_members(
         parts.append(_BRANCH.format(join=_PERSONAL, match=match, within=only))
         parameters |= {"grams": needed, "folded": f"%{_escape(_names.fold(text))}%"}
     with connection.cursor() as cursor:
-        cursor.execute(f"{' UNION '.join(parts)} ORDER BY 1 DESC LIMIT %(limit)s", parameters)
+        cursor.execute(
+            f"SELECT id FROM ({' UNION '.join(parts)}) AS found ORDER BY id DESC LIMIT %(limit)s",  # noqa: S608
+            parameters,
+        )
         keys = [row[0] for row in cursor.fetchall()]
     found = members.in_bulk(keys)
     return [found[key] for key in keys if key in found]
