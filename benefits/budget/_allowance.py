@@ -1,12 +1,18 @@
 """What a line may still commit: split into shards, changed by conditional updates only.
 
-Lock order: a line's shards are locked in shard order where more than one is needed.
+Either all shards are at zero or above, or the line is in debt: then shard 0 holds all of the
+debt and the others are empty, so that nobody finds anything to take. What is given pays the debt
+first. Lock order: where more than one shard is needed, they are locked in shard order.
+
+A shard given to at the very moment another transaction puts the line into debt can keep what it
+was given; the sum, and with it every figure shown, stays exact.
 """
 
 import secrets
+from collections.abc import Sequence
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, QuerySet
 
 from benefits.budget.models import BudgetAllowance, BudgetLine
 
@@ -21,9 +27,13 @@ def open_shards(line: BudgetLine) -> None:
 
 
 def give(line_id: int, amount_minor: int) -> None:
-    """Add to the allowance: a large amount evenly, a small one to one shard."""
+    """Add to the allowance: a large amount evenly, a small one to one shard, a debt first."""
+    if _debt(line_id).update(left_minor=F("left_minor") + amount_minor):
+        return
     if amount_minor < 100 * SHARDS:
-        _add(line_id, secrets.randbelow(SHARDS), amount_minor)
+        BudgetAllowance.objects.filter(line_id=line_id, shard=secrets.randbelow(SHARDS)).update(
+            left_minor=F("left_minor") + amount_minor
+        )
         return
     each, rest = divmod(amount_minor, SHARDS)
     with connection.cursor() as cursor:
@@ -40,40 +50,47 @@ def give(line_id: int, amount_minor: int) -> None:
 def take(line_id: int, amount_minor: int) -> int | None:
     """Take from the allowance, or change nothing and return what is left of it.
 
-    One shard is tried first, chosen at random; when it is short, all are locked and emptied in
-    order, so that a refusal is never wrong.
+    One shard is tried first, chosen at random; when it is short, all are locked and shared out
+    anew, so that a refusal is never wrong.
     """
     taken = BudgetAllowance.objects.filter(
-        line_id=line_id, shard=secrets.randbelow(SHARDS), left_minor__gte=amount_minor
+        ~Exists(_debt(line_id)),
+        line_id=line_id,
+        shard=secrets.randbelow(SHARDS),
+        left_minor__gte=amount_minor,
     ).update(left_minor=F("left_minor") - amount_minor)
     if taken:
         return None
-    shards = list(
-        BudgetAllowance.objects.select_for_update().filter(line_id=line_id).order_by("shard")
-    )
+    shards = _lock(line_id)
     left = sum(shard.left_minor for shard in shards)
     if left < amount_minor:
         return left
-    # What remains is spread evenly, so that the next takers find it in one shard.
-    each, rest = divmod(left - amount_minor, SHARDS)
-    for shard in shards:
-        shard.left_minor = each + (rest if shard.shard == 0 else 0)
-    BudgetAllowance.objects.bulk_update(shards, ["left_minor"])
+    _share_out(shards, left - amount_minor)
     return None
 
 
 def force(line_id: int, amount_minor: int) -> bool:
-    """Take whether or not it suffices; return whether the line is now below zero.
-
-    The answer reads the shards without locking them: it is for an alert, not for a limit.
-    """
+    """Take whether or not it suffices; return whether the line is now in debt."""
     if take(line_id, amount_minor) is None:
         return False
-    _add(line_id, 0, -amount_minor)
+    shards = _lock(line_id)
+    _share_out(shards, sum(shard.left_minor for shard in shards) - amount_minor)
     return True
 
 
-def _add(line_id: int, shard: int, amount_minor: int) -> None:
-    BudgetAllowance.objects.filter(line_id=line_id, shard=shard).update(
-        left_minor=F("left_minor") + amount_minor
+def _debt(line_id: int) -> QuerySet[BudgetAllowance]:
+    return BudgetAllowance.objects.filter(line_id=line_id, shard=0, left_minor__lt=0)
+
+
+def _lock(line_id: int) -> Sequence[BudgetAllowance]:
+    return list(
+        BudgetAllowance.objects.select_for_update().filter(line_id=line_id).order_by("shard")
     )
+
+
+def _share_out(shards: Sequence[BudgetAllowance], left: int) -> None:
+    """Spread what is left evenly; a debt lies on shard 0 alone."""
+    each, rest = divmod(left, SHARDS) if left >= 0 else (0, left)
+    for shard in shards:
+        shard.left_minor = each + (rest if shard.shard == 0 else 0)
+    BudgetAllowance.objects.bulk_update(shards, ["left_minor"])
