@@ -1,5 +1,6 @@
 """Every address refuses those who have no business there."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,8 +13,13 @@ from tenants.brands.models import Brand
 # Addresses that anybody may open.
 OPEN = ("accounts/", "brand.css", "ui/", "api/docs/", "api/brand/v1/openapi.json",
         "api/partner/v1/openapi.json", "r/")  # fmt: skip
-_VALUES = {"int": "1", "slug": "x", "str": "x", "uuid": "00000000-0000-7000-8000-000000000000",
-           "date": "2026-01-01", "path": "x"}  # fmt: skip
+_SAMPLES = {
+    "integer": "1",
+    "uuid": "00000000-0000-7000-8000-000000000000",
+    "date": "2026-01-01",
+    "holdverb": "capture",
+    "redemptionverb": "cancel",
+}
 
 
 def _walk(patterns: list[Any], prefix: str = "") -> Iterator[str]:
@@ -21,10 +27,8 @@ def _walk(patterns: list[Any], prefix: str = "") -> Iterator[str]:
         text = str(pattern.pattern)
         for name, converter in pattern.pattern.converters.items():
             kind = type(converter).__name__.removesuffix("Converter").lower()
-            value = {"string": "x", "integer": "1"}.get(kind, _VALUES.get(kind, "1"))
-            for form in (f"<{kind}:{name}>", f"<int:{name}>", f"<str:{name}>", f"<slug:{name}>",
-                         f"<uuid:{name}>", f"<date:{name}>", f"<{name}>"):  # fmt: skip
-                text = text.replace(form, value)
+            sample = _SAMPLES.get({"int": "integer"}.get(kind, kind), "x")
+            text = re.sub(rf"<(\w+:)?{name}>", sample, text)
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, prefix + text)
         elif isinstance(pattern, URLPattern) and not text.startswith("^"):
