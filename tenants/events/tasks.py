@@ -26,6 +26,12 @@ def send_webhooks() -> None:
     webhooks.deliver_due(at=clock.now())
 
 
+@shared_task(base=BrandTask, name=webhooks.PROBE_TASK)
+def probe_webhooks() -> None:
+    """Call the brand's failing endpoints, each once."""
+    webhooks.probe_failing(at=clock.now())
+
+
 @shared_task(base=PlatformTask, name="events.sweep")
 def sweep() -> None:
     """Find brands with undelivered events or due webhooks, whose pokes were lost or are later.
@@ -40,7 +46,8 @@ def sweep() -> None:
             if has_events:
                 publish(operations.RELAY_TASK, schema=schema)
             if has_webhooks:
-                publish(webhooks.SEND_TASK, schema=schema, queue=webhooks.QUEUE)
+                for task in (webhooks.SEND_TASK, webhooks.PROBE_TASK):
+                    publish(task, schema=schema, queue=webhooks.QUEUE)
 
 
 def _waiting(schemas: list[str]) -> list[tuple[str, bool, bool]]:

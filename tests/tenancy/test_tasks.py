@@ -10,7 +10,7 @@ from tenants.audit.models import AuditEntry, AuditSeal
 from tenants.audit.operations import record
 from tenants.brands.context import NoBrandError, platform_context, tenant_context
 from tenants.events import registry as events
-from tenants.events.models import Event
+from tenants.events.models import Event, WebhookEndpoint
 from tenants.events.operations import emit
 from tenants.events.webhooks import create_endpoint
 from tenants.jobs import registry as jobs
@@ -59,6 +59,14 @@ def _webhook_to_send(brand, server):
     return {}, lambda: len(server.log), 1
 
 
+def _endpoint_to_probe(brand, server):
+    create_endpoint(owner_id=None, url=server.url_for("/hook"), by=SYSTEM, at=_now())
+    WebhookEndpoint.objects.update(failing_since=_now() - timedelta(hours=1))
+    emit(type="thing.done", subject="thing:1", data={}, at=_now())
+    app.tasks["events.relay"].apply()
+    return {}, lambda: len(server.log), 1
+
+
 def _schedule_to_tick(brand, server):
     jobs.register_job(
         "test.daily", title="Test", handler=lambda run: None, schedule=jobs.daily(hour=0)
@@ -92,6 +100,7 @@ def _audits_to_seal(brand, server):
 # What each task finds to do, how to see its effect, and what the effect must be.
 CASES = {
     "audit.seal": _entries_to_seal,
+    "events.probe_webhooks": _endpoint_to_probe,
     "events.relay": _event_to_relay,
     "events.send_webhooks": _webhook_to_send,
     "events.sweep": _events_to_sweep,

@@ -32,9 +32,11 @@ from tenants.events.webhooks import (
     get_endpoint,
     list_deliveries,
     list_endpoints,
+    probe_failing,
     replay,
     rotate_secret,
     send_test,
+    sending,
     update_endpoint,
 )
 from tests.integration.tenants.threads import run_in_threads
@@ -142,7 +144,7 @@ def test_failing_receiver_is_tried_again_until_it_works(brand, httpserver, now):
     _emit(now)
     moment = now
     for number, status in enumerate((500, 503, 302), start=1):
-        assert deliver_due(at=moment) == 1
+        assert deliver_due(at=moment) + probe_failing(at=moment) == 1
         delivery = WebhookDelivery.objects.get()
         assert (delivery.state, delivery.attempts) == ("pending", number)
         assert delivery.last_status == status
@@ -153,7 +155,7 @@ def test_failing_receiver_is_tried_again_until_it_works(brand, httpserver, now):
     endpoint.refresh_from_db()
     assert endpoint.failing_since == now
 
-    assert deliver_due(at=moment) == 1
+    assert probe_failing(at=moment) == 1
 
     endpoint.refresh_from_db()
     assert WebhookDelivery.objects.get().state == "delivered"
@@ -168,8 +170,10 @@ def test_delivery_becomes_a_dead_letter_after_ten_tries_and_can_be_replayed(bran
     endpoint = _endpoint(httpserver, now)
     _emit(now)
     moment = now
-    for _ in range(MAX_ATTEMPTS):
-        assert deliver_due(at=moment) == 1
+    for number in range(MAX_ATTEMPTS):
+        # The third try comes after five minutes of failing: from then on it is probed.
+        call = deliver_due if number < 2 else probe_failing
+        assert call(at=moment) == 1
         moment = WebhookDelivery.objects.get().due_at
     delivery = WebhookDelivery.objects.get()
     assert (delivery.state, delivery.attempts) == ("dead", 10)
@@ -179,7 +183,7 @@ def test_delivery_becomes_a_dead_letter_after_ten_tries_and_can_be_replayed(bran
     httpserver.clear()
     httpserver.expect_request("/hook").respond_with_data("", status=200)
     replay(delivery=delivery, by=STAFF, at=moment)
-    assert deliver_due(at=moment) == 1
+    assert probe_failing(at=moment) == 1
 
     assert WebhookDelivery.objects.get().state == "delivered"
     assert list_deliveries(endpoint=endpoint, state="dead") == []
@@ -216,7 +220,7 @@ def test_endpoint_that_fails_for_five_days_is_switched_off(brand, httpserver, no
     WebhookEndpoint.objects.update(failing_since=now - timedelta(days=5, seconds=1))
     _emit(now)
 
-    deliver_due(at=now)
+    probe_failing(at=now)
 
     endpoint.refresh_from_db()
     assert (endpoint.is_enabled, endpoint.disabled_reason) == (False, "failing for five days")
@@ -369,11 +373,67 @@ def test_sender_that_died_after_its_claim_is_replaced(committed_brand, receiver,
     _endpoint(receiver, now)
     emit(type="thing.done", subject="thing:1", data={}, at=now)
     deliver_pending(at=now)
-    assert len(webhooks._claim(now, 10)) == 1  # and then its process is killed
+    assert len(sending._claim(now, 10)) == 1  # and then its process is killed
 
     assert deliver_due(at=now) == 0
     assert deliver_due(at=now + timedelta(seconds=121)) == 1
     assert WebhookDelivery.objects.get().state == "delivered"
+
+
+def test_dead_endpoint_costs_one_call_and_holds_up_nobody(brand, receiver, now):
+    dead = create_endpoint(owner_id=None, url="http://127.0.0.1:9/hook", by=STAFF, at=now)
+    _endpoint(receiver, now)
+    for number in range(40):
+        _emit(now, subject=f"thing:{number}")
+
+    calls = deliver_due(at=now)
+
+    assert len(_requests(receiver)) == 40
+    waiting = WebhookDelivery.objects.filter(endpoint=dead)
+    assert set(waiting.values_list("state", flat=True)) == {"pending"}
+    # Those under way when the first one failed were lost as well; no others were tried.
+    assert calls - 40 == waiting.filter(attempts=1).count() <= sending.CALLS_PER_ENDPOINT
+    assert waiting.filter(attempts=0).count() == 40 - (calls - 40)
+
+
+def test_failing_endpoint_is_probed_with_one_and_then_gets_all(brand, httpserver, now):
+    httpserver.expect_request("/hook").respond_with_data("", status=500)
+    endpoint = _endpoint(httpserver, now)
+    for number in range(30):
+        _emit(now, subject=f"thing:{number}")
+    deliver_due(at=now)
+    later = now + timedelta(minutes=30)
+    assert deliver_due(at=later) == 0
+    before = len(_requests(httpserver))
+
+    assert probe_failing(at=later) == 1
+    assert len(_requests(httpserver)) == before + 1
+    httpserver.clear()
+    httpserver.expect_request("/hook").respond_with_data("", status=200)
+    assert probe_failing(at=later) == 1
+
+    endpoint.refresh_from_db()
+    assert endpoint.failing_since is None
+    deliver_due(at=later)
+    assert WebhookDelivery.objects.filter(state="pending").count() == 1  # the failed probe
+    assert WebhookDelivery.objects.filter(state="delivered").count() == 29
+
+
+def test_busy_endpoint_does_not_hide_the_others(brand, httpserver, now, monkeypatch):
+    monkeypatch.setattr(sending, "PASS_SECONDS", 0.0)  # one claim, no more
+    for path in ("/busy", "/quiet"):
+        httpserver.expect_request(path).respond_with_data("", status=200)
+    _endpoint(httpserver, now, url=httpserver.url_for("/busy"))
+    for number in range(100):
+        _emit(now, subject=f"thing:{number}")
+    _endpoint(httpserver, now, url=httpserver.url_for("/quiet"))
+    _emit(now, subject="thing:last")
+    monkeypatch.setattr(sending.time, "monotonic", lambda: 0.0)
+
+    deliver_due(at=now, limit=32)
+
+    paths = [request.path for request in _requests(httpserver)]
+    assert paths.count("/quiet") == 1
 
 
 HOSTILE = [

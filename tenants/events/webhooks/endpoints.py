@@ -1,22 +1,13 @@
-"""Telling other systems of events, as Standard Webhooks: signed, at least once, ten tries.
+"""Endpoints, their secrets, and the deliveries that wait for them."""
 
-A delivery is a row per endpoint and event. It is claimed by pushing its due time ahead, then
-called outside any transaction, then noted: a sender that dies in between sends it again.
-"""
-
-import json
-import random
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
-from standardwebhooks import Webhook
 
-from core.actors import SYSTEM, Actor
+from core.actors import Actor
 from core.ids import uuid7
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
@@ -31,24 +22,12 @@ from tenants.events.models import Event, WebhookDelivery, WebhookEndpoint
 from tenants.events.registry import list_audience
 from tenants.jobs.publishing import publish
 
-logger = structlog.get_logger(__name__)
-
 SEND_TASK = "events.send_webhooks"
+PROBE_TASK = "events.probe_webhooks"
 QUEUE = "outbound"
 TEST_TYPE = "endpoint.test"
-# After the first try; with it ten tries in three days. Each ± 20 %.
-RETRY_DELAYS = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
-)
-MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 OVERLAP = timedelta(hours=24)
-DISABLE_AFTER = timedelta(days=5)
-# Longer than one call can take: a claimed delivery is not taken by another sender meanwhile.
-_CLAIM = timedelta(seconds=120)
 _TYPE = re.compile(r"[a-z][a-z_]*\.([a-z][a-z_]*|\*)")
-_GONE = 410
-_jitter = random.Random()  # noqa: S311 - spreads load, hides nothing
 
 
 def create_endpoint(
@@ -214,22 +193,6 @@ def queue_deliveries(*, events: Iterable[Event], at: datetime) -> int:
     return after - before
 
 
-def deliver_due(*, at: datetime, limit: int = 100) -> int:
-    """Call the endpoints of all due deliveries; return how many calls were made.
-
-    Call it outside any transaction of your own: it waits for other machines.
-    """
-    count = 0
-    for delivery_id in _claim(at, limit):
-        delivery = WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery_id)
-        if not delivery.endpoint.is_enabled:
-            _note(delivery, _Outcome(error="endpoint switched off", gives_up=True), at)
-            continue
-        _note(delivery, _call(delivery, at), at)
-        count += 1
-    return count
-
-
 def get_endpoint(*, endpoint_id: int, owner_id: int | None) -> WebhookEndpoint:
     """Return an endpoint of this owner.
 
@@ -269,121 +232,6 @@ def list_deliveries(
     if state is not None:
         found = found.filter(state=state)
     return list(found.order_by("-id")[:limit])
-
-
-def build_body(event: Event) -> bytes:
-    """Return the body of an event's calls: the same bytes at each try."""
-    body = {
-        "type": event.type,
-        "timestamp": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "subject": event.subject,
-        "data": event.data,
-    }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-
-
-def build_headers(*, delivery: WebhookDelivery, body: bytes, at: datetime) -> dict[str, str]:
-    """Return the Standard Webhooks headers; two signatures while a secret is being rotated."""
-    endpoint = delivery.endpoint
-    message_id = f"msg_{delivery.event.uuid.hex}"
-    secrets = [endpoint.secret]
-    until = endpoint.previous_secret_until
-    if endpoint.previous_secret and until is not None and at < until:
-        secrets.append(endpoint.previous_secret)
-    moment = at.astimezone(UTC)
-    signatures = [Webhook(one).sign(message_id, moment, body.decode()) for one in secrets]
-    return {
-        "Content-Type": "application/json",
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(signatures),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What became of one call."""
-
-    status: int | None = None
-    error: str = ""
-    gives_up: bool = False
-
-    @property
-    def is_ok(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
-
-
-def _call(delivery: WebhookDelivery, at: datetime) -> _Outcome:
-    body = build_body(delivery.event)
-    headers = build_headers(delivery=delivery, body=body, at=at)
-    try:
-        reply = outbound.post(delivery.endpoint.url, body=body, headers=headers)
-    except outbound.RefusedAddressError as refusal:
-        return _Outcome(error=f"refused: {refusal}")
-    except outbound.CallFailedError as failure:
-        return _Outcome(error=str(failure))
-    return _Outcome(status=reply.status)
-
-
-def _claim(at: datetime, limit: int) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE events_webhookdelivery SET attempts = attempts + 1, last_attempt_at = %s, "
-            "due_at = %s WHERE id IN (SELECT id FROM events_webhookdelivery "
-            "WHERE state = 'pending' AND due_at <= %s ORDER BY due_at, id LIMIT %s "
-            "FOR UPDATE SKIP LOCKED) RETURNING id",
-            [at, at + _CLAIM, at, limit],
-        )
-        return sorted(row[0] for row in cursor.fetchall())
-
-
-def _note(delivery: WebhookDelivery, outcome: _Outcome, at: datetime) -> None:
-    """Note what became of a call, unless the delivery has been claimed anew meanwhile."""
-    endpoint = delivery.endpoint
-    mine = WebhookDelivery.objects.filter(
-        pk=delivery.pk, attempts=delivery.attempts, state=WebhookDelivery.State.PENDING
-    )
-    if outcome.is_ok:
-        mine.update(
-            state=WebhookDelivery.State.DELIVERED,
-            last_status=outcome.status,
-            last_error="",
-            delivered_at=at,
-        )
-        WebhookEndpoint.objects.filter(pk=endpoint.pk, failing_since__isnull=False).update(
-            failing_since=None
-        )
-        return
-    gives_up = outcome.gives_up or delivery.attempts >= MAX_ATTEMPTS
-    mine.update(
-        state=WebhookDelivery.State.DEAD if gives_up else WebhookDelivery.State.PENDING,
-        due_at=at if gives_up else at + retry_delay(attempts=delivery.attempts),
-        last_status=outcome.status,
-        last_error=(outcome.error or f"answered {outcome.status}")[:300],
-    )
-    logger.warning(
-        "webhook_failed",
-        endpoint=endpoint.pk,
-        delivery=delivery.pk,
-        attempts=delivery.attempts,
-        status=outcome.status,
-        error=outcome.error,
-        gives_up=gives_up,
-    )
-    if outcome.status == _GONE:
-        disable_endpoint(endpoint=endpoint, reason="answered 410 Gone", by=SYSTEM, at=at)
-        return
-    WebhookEndpoint.objects.filter(pk=endpoint.pk, failing_since__isnull=True).update(
-        failing_since=at
-    )
-    if endpoint.failing_since is not None and endpoint.failing_since < at - DISABLE_AFTER:
-        disable_endpoint(endpoint=endpoint, reason="failing for five days", by=SYSTEM, at=at)
-
-
-def retry_delay(*, attempts: int) -> timedelta:
-    """Return how long to wait after so many tries, ± 20 %."""
-    delay = RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1]
-    return delay * _jitter.uniform(0.8, 1.2)
 
 
 def _wants(endpoint: WebhookEndpoint, event_type: str) -> bool:
