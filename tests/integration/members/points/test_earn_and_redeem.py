@@ -118,6 +118,17 @@ def test_pending_points_open_at_their_instant_without_a_job(ledger: Ledger) -> N
     assert (ledger.account.balance, ledger.account.pending) == (60, 0)
 
 
+def test_all_that_has_opened_can_be_spent_at_that_instant(ledger: Ledger) -> None:
+    opens_at = ledger.at + timedelta(days=3)
+    ledger.earn(40, APRIL, available_at=opens_at)
+    ledger.earn(9, APRIL, available_at=opens_at + timedelta(microseconds=1))
+    with pytest.raises(InsufficientPointsError) as refused:
+        ledger.redeem(41, at=opens_at)
+    assert refused.value.data == {"missing": 1}
+    assert ledger.redeem(40, at=opens_at).balance == 9
+    assert ledger.account.pending == 9
+
+
 def test_insufficient_changes_nothing_and_leaves_the_transaction_usable(ledger: Ledger) -> None:
     ledger.earn(20, MAY)
     ledger.earn(10, date(2026, 3, 14))

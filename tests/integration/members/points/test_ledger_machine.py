@@ -1,9 +1,10 @@
 """Random stories played to the ledger and to a model of it, compared after each step."""
 
+import random
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from django.db import transaction
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
-    consumes,
     initialize,
     invariant,
     multiple,
@@ -33,9 +33,17 @@ from tests.integration.members.points.model import ModelAccount, RefusedError
 
 OWNERS = (11, 12)
 SOURCE = points.Source("test", 1)
-amounts = st.integers(min_value=1, max_value=60)
+amounts = st.integers(min_value=1, max_value=40)
 owners = st.sampled_from(OWNERS)
-soon = st.integers(min_value=-3, max_value=12)
+parts = st.one_of(st.none(), st.integers(1, 12))
+
+
+class Played(NamedTuple):
+    """One thing that was done, and how to do it again."""
+
+    do: Callable[[uuid.UUID], points.Posting]
+    key: uuid.UUID
+    posting: points.Posting
 
 
 def refusal_of(tell: Callable[[], Any]) -> tuple[str, list[Any]] | None:
@@ -49,14 +57,16 @@ def refusal_of(tell: Callable[[], Any]) -> tuple[str, list[Any]] | None:
 class LedgerMachine(RuleBasedStateMachine):
     """Two owners, one wallet; time only goes forward, by hours and days."""
 
-    entries = Bundle("entries")
+    credited = Bundle("credited")
+    debits = Bundle("debits")
+    reversals = Bundle("reversals")
     holds = Bundle("holds")
-    done = Bundle("done")
 
     def __init__(self) -> None:
         super().__init__()
         self.mark = transaction.savepoint()
         self.at = datetime(2026, 2, 25, 14, 30, tzinfo=UTC)
+        self.played: list[Played] = []
 
     def teardown(self) -> None:
         transaction.savepoint_rollback(self.mark)
@@ -72,8 +82,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def play(
         self, owner: int, tell: Callable[[ModelAccount], Any], do: Callable[[uuid.UUID], Any]
-    ) -> tuple[Callable[[uuid.UUID], Any], uuid.UUID, Any] | None:
-        """Do one thing in both worlds; return how to repeat it, or None when both refuse."""
+    ) -> Played | None:
+        """Do one thing in both worlds; return None when both refuse."""
         model = self.models[owner]
         key = uuid.uuid4()
         before = self.stored(owner)
@@ -90,7 +100,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert (posting.account_id, posting.seq) == (self.accounts[owner], last.seq)
         assert (posting.delta, posting.balance) == (last.delta, last.balance_after)
         assert posting.shortfall == last.shortfall
-        return do, key, posting
+        self.played.append(Played(do, key, posting))
+        return self.played[-1]
 
     def stored(self, owner: int) -> Any:
         account = self.accounts[owner]
@@ -108,14 +119,25 @@ class LedgerMachine(RuleBasedStateMachine):
         )
 
     @rule(
-        target=entries,
+        target=credited,
         owner=owners,
-        amount=amounts,
-        waits=st.sampled_from([0, 0, 0, 1, 3, 9]),
-        lasts=st.one_of(soon, st.just(None)),
+        lots=st.lists(
+            st.tuples(
+                st.integers(1, 15),
+                st.sampled_from([0, 0, 0, 1, 3]),
+                st.sampled_from([-1, 0, 1, 2, 4, 8, None]),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
         kind=st.sampled_from(["earn", "earn", "adjust"]),
     )
-    def credit(self, owner: int, amount: int, waits: int, lasts: int | None, kind: str) -> Any:
+    def credit(self, owner: int, lots: list[tuple[int, int, int | None]], kind: str) -> Any:
+        return multiple(*(self.credit_one(owner, *lot, kind) for lot in lots))
+
+    def credit_one(
+        self, owner: int, amount: int, waits: int, lasts: int | None, kind: str
+    ) -> tuple[int, int]:
         at = self.at
         expires_on = NEVER if lasts is None else (at.date() + timedelta(days=lasts))
         good_from = at + timedelta(days=0 if kind == "adjust" else waits)
@@ -133,10 +155,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
         played = self.play(owner, lambda model: model.earn(amount, good_from, expires_on, kind), do)
         assert played is not None
-        self.remember(played)
-        return owner, played[2].seq
+        return owner, played.posting.seq
 
-    @rule(target=entries, owner=owners, amount=amounts, kind=st.sampled_from(["redeem", "adjust"]))
+    @rule(target=debits, owner=owners, amount=amounts, kind=st.sampled_from(["redeem", "adjust"]))
     def spend(self, owner: int, amount: int, kind: str) -> Any:
         at = self.at
 
@@ -148,12 +169,9 @@ class LedgerMachine(RuleBasedStateMachine):
             return points.redeem(owner_id=owner, amount=amount, key=key, at=at, source=SOURCE)
 
         played = self.play(owner, lambda model: model.spend(amount, at, kind), do)
-        if played is None:
-            return multiple()
-        self.remember(played)
-        return owner, played[2].seq
+        return multiple() if played is None else (owner, played.posting.seq)
 
-    @rule(target=holds, owner=owners, amount=amounts, days=st.integers(1, 20))
+    @rule(target=holds, owner=owners, amount=amounts, days=st.integers(1, 6))
     def hold(self, owner: int, amount: int, days: int) -> Any:
         at, until = self.at, self.at + timedelta(days=days)
         played = self.play(
@@ -163,13 +181,10 @@ class LedgerMachine(RuleBasedStateMachine):
                 owner_id=owner, amount=amount, key=key, at=at, until=until, source=SOURCE
             ),
         )
-        if played is None:
-            return multiple()
-        self.remember(played)
-        return owner, played[2].seq, played[1]
+        return multiple() if played is None else (owner, played.posting.seq, played.key)
 
     @rule(
-        target=entries,
+        target=debits,
         hold=holds,
         end=st.sampled_from(["capture", "release"]),
         by_key=st.booleans(),
@@ -183,14 +198,17 @@ class LedgerMachine(RuleBasedStateMachine):
             lambda model: getattr(model, end)(seq, at),
             lambda key: getattr(points, end)(hold_ref=ref, key=key, at=at, source=SOURCE),
         )
-        if played is None:
-            return multiple()
-        self.remember(played)
-        return owner, played[2].seq
+        return multiple() if played is None else (owner, played.posting.seq)
 
-    @rule(target=entries, entry=entries, amount=st.one_of(st.none(), st.integers(1, 40)))
-    def reverse(self, entry: tuple[int, int], amount: int | None) -> Any:
-        owner, seq = entry
+    @rule(target=reversals, entry=st.one_of(debits, reversals), amount=parts)
+    def give_back(self, entry: tuple[int, int], amount: int | None) -> Any:
+        return self.reverse(*entry, amount)
+
+    @rule(target=reversals, entry=credited, amount=parts)
+    def claw_back(self, entry: tuple[int, int], amount: int | None) -> Any:
+        return self.reverse(*entry, amount)
+
+    def reverse(self, owner: int, seq: int, amount: int | None) -> Any:
         at = self.at
         played = self.play(
             owner,
@@ -200,72 +218,47 @@ class LedgerMachine(RuleBasedStateMachine):
                 source=SOURCE,
             ),
         )  # fmt: skip
-        if played is None:
-            return multiple()
-        if amount is not None:
-            self.remember(played)
-        return owner, played[2].seq
+        return multiple() if played is None else (owner, played.posting.seq)
 
-    @rule()
-    def expire(self) -> None:
-        points_lost = sum(model.expire(self.at) for model in self.models.values())
-        assert points.expire_chunk(at=self.at).points == points_lost
-        assert points.expire_chunk(at=self.at) == points.Chunk(0, 0, 0)
+    @rule(job=st.sampled_from(["expire", "activate", "release"]))
+    def night(self, job: str) -> None:
+        if job == "expire":
+            lost = sum(model.expire(self.at) for model in self.models.values())
+            assert points.expire_chunk(at=self.at).points == lost
+            assert points.expire_chunk(at=self.at) == points.Chunk(0, 0, 0)
+        elif job == "activate":
+            points.activate_chunk(at=self.at)
+            assert points.activate_chunk(at=self.at) == points.Chunk(0, 0, 0)
+        else:
+            due = [
+                (self.accounts[owner], seq, model)
+                for owner, model in self.models.items()
+                for seq, hold in model.holds.items()
+                if hold.state == "open" and hold.until <= self.at
+            ]
+            for _, seq, model in sorted(due, key=lambda found: found[:2]):
+                model.release(seq, self.at)
+            assert points.release_expired_holds(at=self.at) == len(due)
 
-    @rule()
-    def activate(self) -> None:
-        points.activate_chunk(at=self.at)
-        assert points.activate_chunk(at=self.at) == points.Chunk(0, 0, 0)
-
-    @rule()
-    def release_expired_holds(self) -> None:
-        due = [
-            (owner, seq)
-            for owner, model in self.models.items()
-            for seq, hold in model.holds.items()
-            if hold.state == "open" and hold.until <= self.at
-        ]
-        for owner, seq in sorted(due, key=lambda pair: (self.accounts[pair[0]], pair[1])):
-            self.models[owner].release(seq, self.at)
-        assert points.release_expired_holds(at=self.at) == len(due)
-
-    @rule(hours=st.integers(min_value=1, max_value=100))
+    @rule(hours=st.integers(min_value=1, max_value=40))
     def wait(self, hours: int) -> None:
         self.at += timedelta(hours=hours)
 
-    # --- the same again -------------------------------------------------------------------------
-
-    def remember(self, played: tuple[Callable[[uuid.UUID], Any], uuid.UUID, Any]) -> None:
-        self.last = played
-
-    @precondition(lambda self: hasattr(self, "last"))
-    @rule(target=done)
-    def keep(self) -> Any:
-        return self.last
-
-    @rule(done=done)
-    def repeat(self, done: tuple[Callable[[uuid.UUID], Any], uuid.UUID, points.Posting]) -> None:
-        do, key, first = done
+    @precondition(lambda self: self.played)
+    @rule(choice=st.randoms(use_true_random=False), owner=owners)
+    def once_more(self, choice: Any, owner: int) -> None:
+        """Any earlier request again, then another request with its key."""
+        played = choice.choice(self.played)
         before = [self.stored(owner) for owner in OWNERS]
-        again = do(key)
+        again = played.do(played.key)
         assert again.replayed
+        first = played.posting
         assert (again.ref, again.delta, again.balance, again.shortfall) == (
             first.ref, first.delta, first.balance, first.shortfall,
         )  # fmt: skip
-        assert [self.stored(owner) for owner in OWNERS] == before
-
-    @rule(done=consumes(done), owner=owners)
-    def reuse_key(
-        self,
-        done: tuple[Callable[[uuid.UUID], Any], uuid.UUID, points.Posting],
-        owner: int,
-    ) -> None:
-        _, key, _ = done
-        before = [self.stored(owner) for owner in OWNERS]
-        with pytest.raises(KeyReusedError):
-            points.earn(owner_id=owner, amount=999, key=key, at=self.at, source=SOURCE)
-        with pytest.raises(KeyReusedError):
-            points.redeem(owner_id=owner, amount=999, key=key, at=self.at, source=SOURCE)
+        for operation in (points.earn, points.redeem):
+            with pytest.raises(KeyReusedError):
+                operation(owner_id=owner, amount=999, key=played.key, at=self.at, source=SOURCE)
         assert [self.stored(owner) for owner in OWNERS] == before
 
     # --- what must hold -------------------------------------------------------------------------
@@ -300,9 +293,66 @@ def test_ledger_equals_its_model_in_any_story(brand: Brand) -> None:
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def tell_long_story(seed: int, *, steps: int) -> None:
+    """Play one story that gets deeper than short ones can: debts, part after part, late points.
+
+    What it does next depends on what is there, so that few steps are refusals.
+    """
+    dice = random.Random(seed)
+    machine = LedgerMachine()
+    machine.start(may_go_negative=bool(seed % 2))  # type: ignore[call-arg]
+    credited: list[Any] = []
+    debits: list[Any] = []
+    holds: list[Any] = []
+    what = ["credit"] * 5 + ["spend"] * 5 + ["hold"] * 3 + ["end_hold"] * 3
+    what += ["give_back"] * 6 + ["claw_back"] * 4 + ["night"] * 2 + ["wait"] * 4 + ["once_more"]
+    for _ in range(steps):
+        owner = dice.choice(OWNERS)
+        amount = dice.randint(1, max(machine.models[owner].available(machine.at), 0) + 2)
+        part = dice.choice([None, *range(1, 9)])
+        match dice.choice(what):
+            case "credit":
+                for _ in range(dice.randint(1, 3)):
+                    waits = dice.choice([0, 0, 0, 1, 2])
+                    lasts = dice.choice([-1, 0, 1, 1, 2, 3, 6, None])
+                    kind = dice.choice(["earn", "earn", "adjust"])
+                    credited.append(
+                        machine.credit_one(owner, dice.randint(1, 15), waits, lasts, kind)
+                    )
+            case "spend":
+                debits.append(machine.spend(owner, amount, dice.choice(["redeem", "adjust"])))
+            case "hold":
+                holds.append(machine.hold(owner, amount, dice.randint(1, 3)))
+            case "end_hold" if holds:
+                end = dice.choice(["capture", "release"])
+                debits.append(machine.end_hold(dice.choice(holds[-4:]), end, dice.random() < 0.5))
+            case "give_back" if debits:
+                machine.give_back(dice.choice(debits[-5:]), part)
+            case "claw_back" if credited:
+                machine.claw_back(dice.choice(credited[-8:]), part)
+            case "night":
+                machine.night(dice.choice(["expire", "activate", "release"]))
+            case "wait":
+                machine.wait(dice.choice([1, 5, 10, 24]))
+            case "once_more" if machine.played:
+                machine.once_more(dice, owner)
+        debits = [entry for entry in debits if isinstance(entry, tuple)]
+        holds = [hold for hold in holds if isinstance(hold, tuple)]
+        machine.same_as_model()
+        machine.invariants_hold()
+    machine.teardown()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_ledger_equals_its_model_in_long_stories(brand: Brand, seed: int) -> None:
+    tell_long_story(seed, steps=250)
