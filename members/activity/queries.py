@@ -7,6 +7,7 @@ from datetime import date, datetime
 from django.db import connection
 from django.db.models import Q
 
+from members.activity._fields import UNSAFE
 from members.activity.errors import PurchaseNotFoundError
 from members.activity.models import MemberDay, Purchase, PurchaseLine, Refund
 
@@ -60,8 +61,8 @@ def get_purchase(*, external_id: str) -> Purchase:
     :raises PurchaseNotFoundError: if no purchase has this id.
     """
     purchases = Purchase.objects.select_related("member")
-    # No text in the database holds a zero byte, and asking for one would be an error.
-    if "\0" not in external_id:
+    # No id holds one of these, and to ask for a zero byte would be an error.
+    if not UNSAFE.search(external_id):
         purchase = purchases.filter(external_id=external_id).first()
         if purchase is not None:
             return purchase

@@ -1,5 +1,6 @@
 """Finding members."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,6 +10,9 @@ from members.profiles import _names
 from members.profiles.errors import MemberNotFoundError
 from members.profiles.models import Member
 from tenants.accounts.models import User
+
+# A zero byte and halves of a character: in no text of the database.
+_NOWHERE = re.compile("[\x00\ud800-\udfff]")
 
 
 def get_member(
@@ -27,12 +31,16 @@ def get_member(
         "pk": id,
     }
     lookup = {name: value for name, value in given.items() if value is not None}
-    # No text in the database holds a zero byte, and asking for one would be an error.
-    if len(lookup) == 1 and all("\0" not in str(value) for value in lookup.values()):
+    if len(lookup) == 1 and all(_can_be_stored(str(value)) for value in lookup.values()):
         member = Member.objects.select_related("personal").filter(**lookup).first()
         if member is not None:
             return member
     raise MemberNotFoundError(external_id=external_id, number=number, id=id)
+
+
+def _can_be_stored(text: str) -> bool:
+    """Say whether a column can hold the text: to ask for another would be an error."""
+    return _NOWHERE.search(text) is None
 
 
 def get_member_for_user(user: User) -> Member | None:
@@ -86,7 +94,7 @@ def search_members(
     of keys with its named parameters, such as a compiled condition: only these members.
     `after` is the key of the last member of the page before.
     """
-    text = text.strip().replace("\0", "")
+    text = _NOWHERE.sub("", text).strip()
     members = Member.objects.select_related("personal")
     if not text and within is None:
         page = members if after is None else members.filter(pk__lt=after)
@@ -96,7 +104,7 @@ def search_members(
     if within is not None:
         only = f" AND m.id IN ({within[0]})"
         parameters |= within[1]
-    parts = []
+    parts: list[str] = []
     for join, match, value in _branches(text) if text else [("", "TRUE", None)]:
         name = f"search{len(parts)}"
         parts.append(

@@ -145,7 +145,7 @@ def test_another_member_with_the_same_id_is_refused(body: dict[str, Any], at: da
     assert days(other) == []
 
 
-@pytest.mark.parametrize("key", ["none", "", "P-1\0"])
+@pytest.mark.parametrize("key", ["none", "", "P-1\0", "P-1\ud800"])
 def test_no_such_purchase(body: dict[str, Any], key: str) -> None:
     add_purchase(**body)
     with pytest.raises(PurchaseNotFoundError):

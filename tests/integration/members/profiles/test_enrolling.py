@@ -254,6 +254,7 @@ def test_members_stay_with_their_brand(wang: Member, other_brand: Brand, at: dat
         {"external_id": "no"},
         {"external_id": "\0"},
         {"number": "M\0"},
+        {"external_id": "\ud800"},
         {},
         {"external_id": "C-1", "number": "M404"},
     ],

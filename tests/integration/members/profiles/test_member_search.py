@@ -57,6 +57,7 @@ def found(text: str, people: dict[str, Member]) -> list[str]:
         ("86138", ["wang"]),
         ("\\", []),
         ("nobody", []),
+        ("wa\ud800ng@", ["wang"]),
         ("\0", ["ada", "ou", "wang", "zoe"]),
         ("  ", ["ada", "ou", "wang", "zoe"]),
     ],
