@@ -6,7 +6,6 @@ rounds, and the medians are divided. Absolute times only give a feeling.
 
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -127,8 +126,3 @@ def run(section: str | None = None) -> int:
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
     return 1 if failed else 0
-
-
-def main() -> None:
-    """Entry point of `make bench [SECTION=…]`."""
-    raise SystemExit(run(sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else None))

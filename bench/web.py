@@ -1,0 +1,166 @@
+"""Pages and redemptions over HTTP: a real server, 16 clients on loopback.
+
+The latencies are absolute and only give a feeling; queries are counted.
+"""
+
+import http.client
+import json
+import os
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from bench.harness import BENCH, Result
+from bench.members_import import fresh_brand
+from benefits.grants.operations import grant
+from config.demo.brands.beauty import BEAUTY
+from config.demo.programme import begin, launch
+from core import clock
+from core.actors import SYSTEM
+from members.profiles.models import Member
+from members.profiles.operations import enrol
+from tenants.accounts.models import User
+from tenants.brands.models import Brand
+
+CLIENTS = 16
+SECONDS = float(os.environ.get("TESSERA_BENCH_SECONDS", "10"))
+MEMBERS = 400
+UNITS = 200
+
+
+@contextmanager
+def server() -> Iterator[int]:
+    """Run granian as production does, on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "2",
+        "--blocking-threads", "4", "--backpressure", "512", "--no-access-log",
+        "--log-level", "warning", "--host", "127.0.0.1", "--port", str(port),
+        "config.wsgi:application",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=settings.BASE_DIR)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _load(
+    port: int, call: Callable[[http.client.HTTPConnection, random.Random], int]
+) -> list[float]:
+    """Call from all clients for a while; return the times in milliseconds; refusals count."""
+    times: list[float] = []
+    lock = threading.Lock()
+
+    def work(number: int) -> None:
+        rng = random.Random(number)
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        mine = []
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            start = time.perf_counter()
+            status = call(link, rng)
+            mine.append((time.perf_counter() - start) * 1000)
+            if status >= 500:
+                raise RuntimeError(f"the server answered {status}")
+        link.close()
+        with lock:
+            times.extend(mine)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times
+
+
+def _rows(
+    name: str, times: list[float], *, floor: float | None, goal: float | None
+) -> list[Result]:
+    cuts = statistics.quantiles(times, n=100)
+    rate = len(times) / SECONDS
+    note = f"{CLIENTS} clients, {rate:.0f}/s"
+    return [
+        Result("web", f"{name}, p50", cuts[49], "ms", None, None, "lower", len(times), note),
+        Result("web", f"{name}, p95", cuts[94], "ms", floor, goal, "lower", len(times), note),
+    ]
+
+
+def _prepare(brand: Brand) -> tuple[str, str, list[str]]:
+    at = clock.now() - timedelta(days=1)
+    made = begin(BEAUTY, at=at)
+    launch(BEAUTY, made, at=at)
+    benefit = made.benefits["double-points"]
+    names = []
+    for number in range(MEMBERS):
+        member = enrol(external_id=f"b{number}", at=at, by=SYSTEM, name=f"Member {number}")
+        grant(member=member, benefit=benefit, period_key="bench", quantity=UNITS, by=SYSTEM, at=at)
+        names.append(member.external_id)
+    user = User.objects.create_user("bench@example.com")
+    Member.objects.filter(external_id="b0").update(user=user)
+    client = Client(HTTP_HOST=f"{brand.slug}.{settings.PLATFORM_HOST}")
+    client.force_login(user)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get("/").status_code == 200
+    _counts["home"] = len(captured)
+    return made.api_key, client.cookies[settings.SESSION_COOKIE_NAME].value, names
+
+
+_counts: dict[str, int] = {}
+
+
+@BENCH.register("web", "portal home and redemption over HTTP")
+def over_http() -> Iterator[Result]:
+    """Measure the first page of the portal and redemptions through the brand API."""
+    with fresh_brand() as brand:
+        key, session, names = _prepare(brand)
+        host = f"{brand.slug}.{settings.PLATFORM_HOST}"
+        with server() as port:
+
+            def home(link: http.client.HTTPConnection, _rng: random.Random) -> int:
+                cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
+                link.request("GET", "/", headers={"Host": host, "Cookie": cookie})
+                answer = link.getresponse()
+                answer.read()
+                return answer.status
+
+            def redeem(link: http.client.HTTPConnection, rng: random.Random) -> int:
+                body = json.dumps({"member": rng.choice(names), "benefit": "double-points"})
+                headers = {
+                    "Host": host,
+                    "Authorization": f"Bearer {key}",
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": f"{rng.random()}",
+                }
+                link.request("POST", "/api/brand/v1/redemptions", body, headers)
+                answer = link.getresponse()
+                answer.read()
+                return answer.status
+
+            _load(port, home)  # warm caches and connections
+            yield from _rows("portal home", _load(port, home), floor=None, goal=None)
+            yield from _rows("redemption over HTTP", _load(port, redeem), floor=150, goal=50)
+        yield Result("web", "portal home: queries", _counts["home"], "queries", 10, 6, "lower", 1)
