@@ -33,7 +33,10 @@ CREATE TEMPORARY TABLE earning_work (
     wallet varchar(8) NOT NULL,
     amount bigint NOT NULL,
     pending_days int,
-    trace jsonb NOT NULL
+    eligible bigint NOT NULL,
+    tier_bp int,
+    campaign_bp int,
+    is_capped bool NOT NULL
 ) ON COMMIT DROP
 """
 
@@ -50,7 +53,7 @@ WHERE added.earns AND {matches}
 # Running totals: what a cap leaves of an amount is the growth of the capped total.
 _AMOUNTS = """
 INSERT INTO earning_work (ordinal, purchase_id, member_id, occurred_at, local_date, rule_id,
-    wallet, amount, pending_days, trace)
+    wallet, amount, pending_days, eligible, tier_bp, campaign_bp, is_capped)
 WITH raw AS ({raw}), daily AS (
     SELECT raw.*, date_trunc('month', raw.local_date)::date AS month,
         {day_amount} AS day_amount
@@ -60,7 +63,7 @@ WITH raw AS ({raw}), daily AS (
     FROM daily{month_used}
 )
 SELECT ordinal, purchase_id, member_id, occurred_at, local_date, rule_id, wallet, given::bigint,
-    pending_days, {trace}
+    pending_days, eligible, {bps}, day_cap IS NOT NULL OR month_cap IS NOT NULL
 FROM monthly WHERE given > 0
 """
 
@@ -70,7 +73,7 @@ _DAY_AMOUNT = (
 )
 _DAY_USED = """ LEFT JOIN (
         SELECT member_id, rule_id, on_date, sum(amount) AS amount FROM members_earning
-        WHERE wallet = '{wallet}' AND rule_id = ANY(%(capped)s)
+        WHERE is_capped AND wallet = '{wallet}' AND rule_id = ANY(%(capped)s)
             AND member_id IN (SELECT member_id FROM earning_order)
         GROUP BY member_id, rule_id, on_date
     ) AS used ON used.member_id = raw.member_id AND used.rule_id = raw.rule_id
@@ -86,21 +89,13 @@ _MONTH_USED = """ LEFT JOIN (
         SELECT member_id, rule_id, date_trunc('month', on_date)::date AS month,
             sum(amount) AS amount
         FROM members_earning
-        WHERE wallet = '{wallet}' AND rule_id = ANY(%(capped)s)
+        WHERE is_capped AND wallet = '{wallet}' AND rule_id = ANY(%(capped)s)
             AND member_id IN (SELECT member_id FROM earning_order)
         GROUP BY 1, 2, 3
     ) AS used ON used.member_id = daily.member_id AND used.rule_id = daily.rule_id
         AND used.month = daily.month
     WINDOW same_month AS (PARTITION BY daily.member_id, daily.rule_id, daily.month
         ORDER BY daily.ordinal ROWS UNBOUNDED PRECEDING)"""
-_TRACES = {
-    GROWTH: "jsonb_build_object('eligible_minor', eligible, 'raw', raw)",
-    POINTS: (
-        "jsonb_build_object('eligible_minor', eligible, 'raw', raw, 'tier_bp', multiplier_bp, "
-        "'campaign_bp', campaign_bp)"
-    ),
-}
-
 _GAINS = {
     TierScheme.Metric.GROWTH: (
         "UPDATE earning_order SET amount = gained.amount FROM ("
@@ -123,10 +118,11 @@ FROM earning_work
 """  # noqa: S608
 
 _EARNINGS = """
-INSERT INTO members_earning (purchase_id, rule_id, wallet, member_id, on_date, amount, reversed,
-    trace)
-SELECT purchase_id, rule_id, wallet, member_id, local_date, amount, 0, trace
-FROM earning_work ORDER BY ordinal, rule_id, wallet DESC
+INSERT INTO members_earning (purchase_id, rule_id, wallet, member_id, on_date, amount,
+    eligible_minor, tier_bp, campaign_bp, is_capped)
+SELECT purchase_id, rule_id, wallet, member_id, local_date, amount, eligible, tier_bp, campaign_bp,
+    is_capped
+FROM earning_work ORDER BY purchase_id, rule_id, wallet
 """
 
 
@@ -148,7 +144,7 @@ class Compiler:
         """Say whether any rule gives points or growth."""
         return bool(self._givers)
 
-    def order_table(self, table: str) -> Statement:
+    def order_table(self, table: str, *, tier_bp: int) -> Statement:
         """Make the table of purchases in their order, with the campaign that each falls in."""
         params: dict[str, Any] = {}
         cases = []
@@ -158,7 +154,7 @@ class Compiler:
                 matches += f" AND {self._has_category(rule, params)}"
             cases.append(f"CASE WHEN {matches} THEN {int(rule.multiplier_bp)} END")
         campaign = f"COALESCE(GREATEST({', '.join(cases)}), {BASIS})" if cases else str(BASIS)
-        return _ORDER.format(basis=BASIS, campaign=campaign, table=table), params
+        return _ORDER.format(basis=tier_bp, campaign=campaign, table=table), params
 
     def growth(self) -> Statement:
         """Add what the purchases give in growth."""
@@ -188,7 +184,7 @@ class Compiler:
             day_used=_DAY_USED.format(wallet=wallet) if by_day else "",
             month_amount=_MONTH_AMOUNT if by_month else "daily.day_amount",
             month_used=_MONTH_USED.format(wallet=wallet) if by_month else "",
-            trace=_TRACES[wallet],
+            bps="multiplier_bp, campaign_bp" if wallet == POINTS else "NULL, NULL",
         )
         return text, params
 

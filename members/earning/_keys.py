@@ -18,9 +18,9 @@ def earning_key(*, purchase_id: int, rule_id: int, wallet: str) -> UUID:
     return _key(f"earn:{purchase_id}:{rule_id}:{wallet}")
 
 
-def refund_key(*, refund_id: int, earning_id: int) -> UUID:
-    """Return the key of what a refund takes back of an earning."""
-    return _key(f"refund:{refund_id}:{earning_id}")
+def refund_key(*, refund_id: int, rule_id: int, wallet: str) -> UUID:
+    """Return the key of what a refund takes back of what a rule gave in a wallet."""
+    return _key(f"refund:{refund_id}:{rule_id}:{wallet}")
 
 
 def _key(text: str) -> UUID:

@@ -20,6 +20,7 @@ from members.earning._import_sql import Compiler
 from members.earning._matching import live_rules
 from members.earning.models import EarningRule
 from members.earning.operations import apply_purchase
+from members.earning.rules import BASIS
 from members.earning.triggers import PURCHASE
 from members.points.operations import earn_from_query
 from members.segments.operations import mark_late
@@ -70,8 +71,7 @@ def _feeds_itself(scheme: TierScheme, rules: list[EarningRule]) -> bool:
     """Say whether points raise the tier that multiplies them: then order is everything."""
     if scheme.metric != TierScheme.Metric.POINTS_EARNED:
         return False
-    multipliers = {tier.multiplier_bp for tier in list_scheme_tiers(scheme=scheme)}
-    return len(multipliers) > 1 and any(
+    return len(_multipliers(scheme)) > 1 and any(
         rule.wallets != EarningRule.Wallets.GROWTH for rule in rules
     )
 
@@ -108,11 +108,12 @@ def _credit_all(batch: ImportBatch, rules: list[EarningRule], scheme: TierScheme
     compiler = Compiler(rules, at=batch.at, has_lines=batch.has_lines)
     if not compiler.gives_anything:
         return
-    _run(compiler.order_table(batch.table))
+    multipliers = _multipliers(scheme)
+    _run(compiler.order_table(batch.table, tier_bp=multipliers.pop()))
     _run(("ANALYZE earning_order", {}))
     _run((compiler.work_table, {}))
     _run(compiler.growth())
-    if scheme is not None:
+    if scheme is not None and multipliers:
         _run(compiler.gains(scheme.metric))
         write_multipliers(table="earning_order", at=batch.at)
     _run(compiler.points())
@@ -120,6 +121,13 @@ def _credit_all(batch: ImportBatch, rules: list[EarningRule], scheme: TierScheme
     earn_from_query(query=compiler.postings)
     _run((compiler.earnings, {}))
     _run(("DROP TABLE earning_work, earning_order", {}))
+
+
+def _multipliers(scheme: TierScheme | None) -> set[int]:
+    """Return the different points multipliers of a scheme; at least one."""
+    if scheme is None:
+        return {BASIS}
+    return {tier.multiplier_bp for tier in list_scheme_tiers(scheme=scheme)}
 
 
 def _run(statement: tuple[str, dict[str, Any]]) -> None:

@@ -80,46 +80,50 @@ class EarningRule(models.Model):
 class Earning(models.Model):
     """What one rule gave for one purchase in one wallet: the decision and its posting.
 
-    Unique per purchase, rule and wallet, so a purchase earns once; the same three name the
-    journal entry (`_keys.earning_key`). `reversed` grows with refunds up to `amount`. `trace`
-    holds the numbers the decision was made of. `on_date` is the purchase's brand day: caps count
-    by it.
+    One per purchase, rule and wallet, so a purchase earns once; the same three name the journal
+    entry (`_keys.earning_key`). `reversed` grows with refunds up to `amount`. `on_date` is the
+    purchase's brand day: caps count by it, and `is_capped` says that the rule has one.
+    `eligible_minor`, `tier_bp` and `campaign_bp` are the numbers that the amount was made of;
+    growth has no multipliers.
+
+    The database holds no foreign keys here: rows are written only by this room, for a purchase
+    it has just added or locked, and neither purchases, members nor rules are ever deleted. They
+    would cost three look-ups for each row, in the path of every purchase.
     """
 
-    # No constraints and no indexes of their own in the database: an earning is written only
-    # beside its purchase, whose member is locked, and the indexes below serve all that is asked.
-    # Three look-ups for each of a file's earnings would cost as much as all other effects.
+    pk = models.CompositePrimaryKey("purchase", "rule", "wallet")
     purchase = models.ForeignKey(
         "members.Purchase",
         on_delete=models.PROTECT,
         related_name="earnings",
-        db_index=False,
         db_constraint=False,
+        db_index=False,
     )
     rule = models.ForeignKey(
         EarningRule,
         on_delete=models.PROTECT,
         related_name="+",
-        db_index=False,
         db_constraint=False,
+        db_index=False,
     )
-    wallet = models.CharField(max_length=8)
     member = models.ForeignKey(
         "members.Member",
         on_delete=models.PROTECT,
         related_name="+",
-        db_index=False,
         db_constraint=False,
+        db_index=False,
     )
-    on_date = models.DateField()
     amount = models.BigIntegerField()
-    reversed = models.BigIntegerField(default=0)
-    trace = models.JSONField(default=dict)
+    reversed = models.BigIntegerField(default=0, db_default=0)
+    eligible_minor = models.BigIntegerField()
+    on_date = models.DateField()
+    tier_bp = models.PositiveIntegerField(null=True)
+    campaign_bp = models.PositiveIntegerField(null=True)
+    is_capped = models.BooleanField(default=False)
+    wallet = models.CharField(max_length=8)
 
     class Meta:
         constraints = [
-            # A purchase earns once per rule and wallet; also finds the earnings of a refund.
-            models.UniqueConstraint(name="earning_once", fields=["purchase", "rule", "wallet"]),
             models.CheckConstraint(
                 name="earning_reversed_within",
                 condition=models.Q(amount__gt=0)
@@ -129,7 +133,11 @@ class Earning(models.Model):
         ]
         indexes = [
             # Caps: what a rule gave a member on a day or in a month.
-            models.Index(fields=["member", "rule", "on_date"], name="earning_caps"),
+            models.Index(
+                fields=["member", "rule", "on_date"],
+                name="earning_caps",
+                condition=models.Q(is_capped=True),
+            ),
         ]
 
     def __str__(self) -> str:

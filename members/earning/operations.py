@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
 from core.actors import Actor
 from core.clock import local_date
@@ -15,7 +14,14 @@ from members.activity.queries import get_purchase
 from members.earning._keys import earning_key, refund_key
 from members.earning._matching import matching_rules, used_by
 from members.earning.models import Earning
-from members.earning.rules import GROWTH, POINTS, Earned, compute, refund_share
+from members.earning.rules import (
+    GROWTH,
+    POINTS,
+    Earned,
+    compute,
+    is_capped,
+    refund_share,
+)
 from members.earning.triggers import PURCHASE
 from members.earning.values import PurchaseOutcome, RefundOutcome
 from members.points.operations import Source, earn, reverse
@@ -28,7 +34,7 @@ from members.tiers.queries import get_standing, standing_of
 from members.tiers.values import Holding, Standing
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
-from tenants.events.operations import emit, emit_many
+from tenants.events.operations import emit_many
 
 
 def record_purchase(
@@ -110,7 +116,7 @@ def record_refund(
             occurred_at=occurred_at,
             at=at,
         )
-        earnings = list(Earning.objects.filter(purchase=purchase).order_by("pk"))
+        earnings = list(Earning.objects.filter(purchase=purchase).order_by("rule_id", "wallet"))
         if not created:
             return _replay_refund(refund, earnings)
         outcome = _take_back(purchase, refund, earnings, at)
@@ -182,9 +188,11 @@ def _credit(purchase: Purchase, earned: Sequence[Earned]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO members_earning (purchase_id, rule_id, wallet, member_id, on_date, "
-            "amount, reversed, trace) SELECT %s, e.rule_id, e.wallet, %s, %s, e.amount, 0, e.trace "
-            "FROM unnest(%s::bigint[], %s::varchar[], %s::bigint[], %s::jsonb[]) "
-            "AS e (rule_id, wallet, amount, trace)",
+            "amount, eligible_minor, tier_bp, campaign_bp, is_capped) "
+            "SELECT %s, e.rule_id, e.wallet, %s, %s, e.amount, e.eligible, e.tier, e.campaign, "
+            "e.capped FROM unnest(%s::bigint[], %s::varchar[], %s::bigint[], %s::bigint[], "
+            "%s::int[], %s::int[], %s::bool[]) "
+            "AS e (rule_id, wallet, amount, eligible, tier, campaign, capped)",
             [
                 purchase.pk,
                 purchase.member_id,
@@ -192,7 +200,10 @@ def _credit(purchase: Purchase, earned: Sequence[Earned]) -> None:
                 [item.rule.pk for item in earned],
                 [item.wallet for item in earned],
                 [item.amount for item in earned],
-                [Jsonb(item.trace) for item in earned],
+                [item.eligible_minor for item in earned],
+                [item.tier_bp for item in earned],
+                [item.campaign_bp for item in earned],
+                [is_capped(item.rule) for item in earned],
             ],
         )
 
@@ -225,21 +236,17 @@ def _tell_purchase(outcome: PurchaseOutcome, by: Actor, at: datetime) -> None:
         "points": outcome.points,
         "growth": outcome.growth,
     }
-    emit(
-        type="purchase.recorded",
-        subject=subject,
-        data={
-            **data,
-            "amount_minor": purchase.amount_minor,
-            "currency": purchase.currency,
-            "channel": purchase.channel,
-            "store": purchase.store_code,
-            "occurred_at": purchase.occurred_at.isoformat(),
-        },
-        at=at,
-    )
+    recorded = {
+        **data,
+        "amount_minor": purchase.amount_minor,
+        "currency": purchase.currency,
+        "channel": purchase.channel,
+        "store": purchase.store_code,
+        "occurred_at": purchase.occurred_at.isoformat(),
+    }
+    emit_many(type="purchase.recorded", events=[(subject, recorded)], at=at)
     if outcome.points or outcome.growth:
-        emit(type="points.credited", subject=subject, data=data, at=at)
+        emit_many(type="points.credited", events=[(subject, data)], at=at)
     if by.kind in {"staff", "operator"}:
         record(
             by=by,
@@ -283,7 +290,7 @@ def _take_back(
                 purchase_id=purchase.pk, rule_id=earning.rule_id, wallet=earning.wallet
             ),
             amount=share,
-            key=refund_key(refund_id=refund.pk, earning_id=earning.pk),
+            key=refund_key(refund_id=refund.pk, rule_id=earning.rule_id, wallet=earning.wallet),
             at=at,
             source=Source("refund", refund.pk),
         )
@@ -291,7 +298,7 @@ def _take_back(
         shortfall += posting.shortfall
         earning.reversed += share
         changed.append(earning)
-    Earning.objects.bulk_update(changed, ["reversed"])
+    _store_reversed(changed)
     return RefundOutcome(
         refund=refund,
         created=True,
@@ -301,10 +308,29 @@ def _take_back(
     )
 
 
+def _store_reversed(earnings: Sequence[Earning]) -> None:
+    if not earnings:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE members_earning SET reversed = e.reversed "
+            "FROM unnest(%s::bigint[], %s::varchar[], %s::bigint[]) AS e (rule_id, wallet, reversed) "
+            "WHERE purchase_id = %s AND members_earning.rule_id = e.rule_id "
+            "AND members_earning.wallet = e.wallet",
+            [
+                [earning.rule_id for earning in earnings],
+                [earning.wallet for earning in earnings],
+                [earning.reversed for earning in earnings],
+                earnings[0].purchase_id,
+            ],
+        )
+
+
 def _replay_refund(refund: Refund, earnings: Sequence[Earning]) -> RefundOutcome:
     taken, shortfall = {POINTS: 0, GROWTH: 0}, 0
     for earning in earnings:
-        entry = get_entry(key=refund_key(refund_id=refund.pk, earning_id=earning.pk))
+        key = refund_key(refund_id=refund.pk, rule_id=earning.rule_id, wallet=earning.wallet)
+        entry = get_entry(key=key)
         if entry is not None:
             taken[earning.wallet] -= entry.delta
             shortfall += entry.shortfall
@@ -327,12 +353,12 @@ def _tell_refund(purchase: Purchase, outcome: RefundOutcome, by: Actor, at: date
         "points": outcome.points,
         "growth": outcome.growth,
     }
-    emit(
-        type="purchase.refunded",
-        subject=subject,
-        data={**data, "amount_minor": outcome.refund.amount_minor, "currency": purchase.currency},
-        at=at,
-    )
+    refunded = {
+        **data,
+        "amount_minor": outcome.refund.amount_minor,
+        "currency": purchase.currency,
+    }
+    emit_many(type="purchase.refunded", events=[(subject, refunded)], at=at)
     if outcome.points or outcome.growth:
         emit_many(type="points.reversed", events=[(subject, data)], at=at)
     if by.kind in {"staff", "operator"}:

@@ -19,8 +19,7 @@ refunds ends at the same balance, and the last one takes the rest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from members.activity.operations import Line
 from members.earning.models import EarningRule
@@ -46,7 +45,14 @@ class Earned:
     rule: EarningRule
     wallet: str
     amount: int
-    trace: dict[str, Any] = field(default_factory=dict)
+    eligible_minor: int
+    tier_bp: int | None = None
+    campaign_bp: int | None = None
+
+
+def is_capped(rule: EarningRule) -> bool:
+    """Say whether a rule limits what it gives a member."""
+    return rule.cap_per_day is not None or rule.cap_per_month is not None
 
 
 def wallets_of(rule: EarningRule) -> tuple[str, ...]:
@@ -119,10 +125,8 @@ def compute(
             )
             given = capped_amount(rule, raw, used.get((rule.pk, wallet), Used()))
             if given > 0:
-                trace = {"eligible_minor": eligible, "raw": raw}
-                if wallet == POINTS:
-                    trace |= {"tier_bp": tier_bp, "campaign_bp": campaign_bp}
-                earned.append(Earned(rule, wallet, given, trace))
+                bps = (tier_bp, campaign_bp) if wallet == POINTS else (None, None)
+                earned.append(Earned(rule, wallet, given, eligible, *bps))
     return earned
 
 

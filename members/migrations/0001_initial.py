@@ -521,16 +521,25 @@ class Migration(migrations.Migration):
             name="Earning",
             fields=[
                 (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "purchase",
+                        "rule",
+                        "wallet",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
-                ("wallet", models.CharField(max_length=8)),
-                ("on_date", models.DateField()),
                 ("amount", models.BigIntegerField()),
-                ("reversed", models.BigIntegerField(default=0)),
-                ("trace", models.JSONField(default=dict)),
+                ("reversed", models.BigIntegerField(db_default=0, default=0)),
+                ("eligible_minor", models.BigIntegerField()),
+                ("on_date", models.DateField()),
+                ("tier_bp", models.PositiveIntegerField(null=True)),
+                ("campaign_bp", models.PositiveIntegerField(null=True)),
+                ("is_capped", models.BooleanField(default=False)),
+                ("wallet", models.CharField(max_length=8)),
                 (
                     "rule",
                     models.ForeignKey(
@@ -1279,12 +1288,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="earning",
-            index=models.Index(fields=["member", "rule", "on_date"], name="earning_caps"),
-        ),
-        migrations.AddConstraint(
-            model_name="earning",
-            constraint=models.UniqueConstraint(
-                fields=("purchase", "rule", "wallet"), name="earning_once"
+            index=models.Index(
+                condition=models.Q(("is_capped", True)),
+                fields=["member", "rule", "on_date"],
+                name="earning_caps",
             ),
         ),
         migrations.AddConstraint(

@@ -88,12 +88,12 @@ ORDER BY member_id
 
 _ROLLING = """
 stepped AS (
-    SELECT measured.*, target > rank AS is_up,
-        rank = 1 OR %(never)s OR is_fresh OR keep_metric >= keep AS is_safe,
+    SELECT measured.*, target > rank AS is_up, rank = 1 OR %(never)s AS is_fixed,
+        keep_metric >= keep AS is_kept,
         grace_until IS NULL OR (grace_until <= %(on)s AND metric >= keep) AS is_new
     FROM measured
 ), timed AS (
-    SELECT stepped.*,
+    SELECT stepped.*, is_fixed OR is_fresh OR is_kept AS is_safe,
         CASE WHEN is_new THEN %(on)s::date + GREATEST(%(notice_days)s, grace_days)
             ELSE grace_until END AS lost_on
     FROM stepped
@@ -104,7 +104,9 @@ stepped AS (
     SELECT fallen.*,
         CASE WHEN is_up THEN target WHEN is_down THEN {lower} ELSE rank END AS new_rank,
         NULL::date AS new_valid_until,
-        CASE WHEN is_up OR is_safe OR is_down THEN NULL ELSE lost_on END AS new_grace_until,
+        CASE WHEN is_up OR is_fixed OR is_down THEN NULL
+            WHEN is_fresh THEN grace_until
+            WHEN NOT is_kept THEN lost_on END AS new_grace_until,
         NOT is_up AND NOT is_safe AND NOT is_down AND is_new AS is_notice
     FROM fallen
 )"""
@@ -143,8 +145,9 @@ stepped AS (
             WHEN is_kept THEN CASE WHEN %(on)s >= valid_or_next THEN this_end ELSE valid_or_next END
             WHEN is_down THEN CASE WHEN new_rank > 1 THEN this_end END
             ELSE valid_or_next END AS new_valid_until,
-        CASE WHEN is_up OR is_fixed OR is_fresh OR is_kept OR is_down THEN NULL ELSE ends_on END
-            AS new_grace_until,
+        CASE WHEN is_up OR is_fixed OR is_down THEN NULL
+            WHEN is_fresh THEN grace_until
+            WHEN NOT is_kept THEN ends_on END AS new_grace_until,
         NOT is_up AND NOT is_fixed AND NOT is_fresh AND NOT is_kept AND NOT is_down AND is_new
             AS is_notice
     FROM lowered

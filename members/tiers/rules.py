@@ -174,7 +174,9 @@ def decide(
         return Decision(state=State(rank=tier.rank))
     if entered_on is not None and entered_on >= on:
         until = state.valid_until if periodic else None
-        return Decision(state=State(rank=tier.rank, valid_until=until))
+        return Decision(
+            state=State(rank=tier.rank, valid_until=until, grace_until=state.grace_until)
+        )
     if periodic:
         return _keep_year(scheme, tiers, tier, state, on, enrolled_on, keep_metric)
     return _keep_rolling(scheme, tiers, tier, state, on, metric, keep_metric)

@@ -134,7 +134,7 @@ def test_failure_in_the_middle_leaves_nothing(
     def fail(**_: object) -> None:
         raise RuntimeError("the machine stops here")
 
-    monkeypatch.setattr("members.earning.operations.emit", fail)
+    monkeypatch.setattr("members.earning.operations.emit_many", fail)
     with pytest.raises(RuntimeError):
         buy(member, 1_000, key="A-1")
     assert (balance(member), balance(member, "growth")) == (0, 0)
@@ -154,7 +154,9 @@ def test_points_count_from_the_day_of_the_purchase(brand: Brand) -> None:
     entry = Entry.objects.filter(source_id=old.purchase.pk).first()
     assert entry is not None
     assert entry.at == moment(days_ago(400))
-    assert Earning.objects.filter(purchase=old.purchase).first().on_date == days_ago(400)  # type: ignore[union-attr]
+    assert set(Earning.objects.filter(purchase=old.purchase).values_list("on_date", flat=True)) == {
+        days_ago(400)
+    }
 
 
 def test_late_purchase_is_marked_for_the_scores(brand: Brand) -> None:
@@ -224,14 +226,8 @@ def test_category_lines_and_campaign(brand: Brand) -> None:
     lines = (Line("a", 1, 600, "skin"), Line("b", 1, 500, "tea"))
     assert buy(member, 1_100, lines=lines, hour=11).points == 12
     assert buy(member, 1_100, lines=lines, on=days_ago(1)).points == 6
-    earning = Earning.objects.order_by("pk").first()
-    assert earning is not None
-    assert earning.trace == {
-        "eligible_minor": 600,
-        "raw": 12,
-        "tier_bp": 10_000,
-        "campaign_bp": 20_000,
-    }
+    earning = Earning.objects.get(campaign_bp=20_000)
+    assert (earning.eligible_minor, earning.amount, earning.tier_bp) == (600, 12, 10_000)
 
 
 def test_staff_leave_a_trace_in_the_audit(brand: Brand) -> None:

@@ -131,7 +131,16 @@ def books(member: Member) -> dict[str, Any]:
         "earnings": list(
             Earning.objects.filter(member=member)
             .order_by("purchase__occurred_at", "purchase_id", "rule_id", "wallet")
-            .values_list("rule_id", "wallet", "on_date", "amount", "reversed", "trace")
+            .values_list(
+                "rule_id",
+                "wallet",
+                "on_date",
+                "amount",
+                "eligible_minor",
+                "tier_bp",
+                "campaign_bp",
+                "is_capped",
+            )
         ),
         "tier": held and (held.tier.code, held.metric_value, held.valid_until, held.grace_until),
     }
