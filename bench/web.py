@@ -18,21 +18,24 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from bench.harness import BENCH, Result
-from bench.members_import import fresh_brand
 from benefits.grants.operations import grant
 from config.demo.brands.beauty import BEAUTY
 from config.demo.programme import begin, launch
 from core import clock
 from core.actors import SYSTEM
+from core.ids import readable_code
 from members.profiles.models import Member
 from members.profiles.operations import enrol
+from tenants.accounts.keys import create_api_key
 from tenants.accounts.models import User
+from tenants.brands.context import platform_context, tenant_context
 from tenants.brands.models import Brand
+from tenants.brands.operations import create_brand
 
 CLIENTS = 16
 SECONDS = float(os.environ.get("TESSERA_BENCH_SECONDS", "10"))
@@ -109,7 +112,26 @@ def _rows(
     ]
 
 
-def _prepare(brand: Brand) -> tuple[str, str, list[str]]:
+@contextmanager
+def _brand() -> Iterator[Brand]:
+    brand = create_brand(
+        slug=f"bench-{readable_code(8).lower()}",
+        name="Bench",
+        locale="en",
+        timezone="Asia/Shanghai",
+        currency="CNY",
+        by=SYSTEM,
+    )
+    try:
+        with tenant_context(brand):
+            yield brand
+    finally:
+        with platform_context(), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f'DROP SCHEMA "{brand.schema_name}" CASCADE')
+            brand.delete()
+
+
+def _prepare(brand: Brand) -> tuple[list[str], str, list[str]]:
     at = clock.now() - timedelta(days=1)
     made = begin(BEAUTY, at=at)
     launch(BEAUTY, made, at=at)
@@ -126,7 +148,11 @@ def _prepare(brand: Brand) -> tuple[str, str, list[str]]:
     with CaptureQueriesContext(connection) as captured:
         assert client.get("/").status_code == 200
     _counts["home"] = len(captured)
-    return made.api_key, client.cookies[settings.SESSION_COOKIE_NAME].value, names
+    keys = [
+        create_api_key(kind="brand", name="B", scopes=["*"], is_live=True, by=SYSTEM, at=at)[1]
+        for _n in range(CLIENTS)
+    ]
+    return keys, client.cookies[settings.SESSION_COOKIE_NAME].value, names
 
 
 _counts: dict[str, int] = {}
@@ -135,8 +161,8 @@ _counts: dict[str, int] = {}
 @BENCH.register("web", "portal home and redemption over HTTP")
 def over_http() -> Iterator[Result]:
     """Measure the first page of the portal and redemptions through the brand API."""
-    with fresh_brand() as brand:
-        key, session, names = _prepare(brand)
+    with _brand() as brand:
+        keys, session, names = _prepare(brand)
         host = f"{brand.slug}.{settings.PLATFORM_HOST}"
         with server() as port:
 
@@ -151,7 +177,7 @@ def over_http() -> Iterator[Result]:
                 body = json.dumps({"member": rng.choice(names), "benefit": "double-points"})
                 headers = {
                     "Host": host,
-                    "Authorization": f"Bearer {key}",
+                    "Authorization": f"Bearer {rng.choice(keys)}",
                     "Content-Type": "application/json",
                     "Idempotency-Key": f"{rng.random()}",
                 }

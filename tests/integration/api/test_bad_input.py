@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from api.base import REQUESTS_PER_MINUTE
 from config.demo.programme import Programme
 from core import clock
 from core.actors import SYSTEM
 from members.activity.models import Purchase
 from members.points.models import Entry
 from tenants.accounts.keys import create_api_key
+from tenants.accounts.models import ApiKey
 from tenants.brands.models import Brand
 from tests.integration.api.conftest import Api
 
@@ -197,7 +199,7 @@ def test_bad_cursors_and_limits_are_refused(api: Api) -> None:
 
 
 def test_calls_are_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.base.REQUESTS_PER_MINUTE", 2)
+    monkeypatch.setitem(REQUESTS_PER_MINUTE, ApiKey.Kind.BRAND, 2)
     assert api("GET", "tiers").status_code == 200
     second = api("GET", "tiers")
     assert second["RateLimit"].startswith('"default";r=0')
