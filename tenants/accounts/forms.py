@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.forms import RequestLoginCodeForm
+from allauth.account.utils import sync_user_email_addresses
 
 from tenants.accounts import registry
 
@@ -16,5 +17,8 @@ class SignInCodeForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has
     def clean_email(self) -> Any:
         email = self.cleaned_data.get("email")
         if email:
-            registry.ensure_user(email)
+            user = registry.ensure_user(email)
+            if user is not None:
+                # Its own record lets this code verify the address: else a second code follows.
+                sync_user_email_addresses(user)
         return super().clean_email()
