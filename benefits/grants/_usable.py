@@ -83,7 +83,7 @@ def _order(item: UsableBenefit) -> tuple[bool, bool, str, str]:
 # Written out, because building these two queries anew for each page took as long as all the rest.
 _HELD_AND_OFFERED = """
 SELECT b.id, b.code, b.kind, b.name, b.summary, b.terms, b.category, b.icon, b.stage, b.channel,
-       b.list_price_minor, b.sla_hours,
+       b.sla_hours, b.list_price_minor,
        g.id AS grant_id, g.quantity, g.used, g.starts_at, g.ends_at, g.revoked_at, g.reason,
        t.content, r.cadence, r.status AS rule_status, r.every_months, r.starts_at AS rule_starts_at,
        r.ends_at AS rule_ends_at, r.created_at AS rule_created_at
@@ -120,8 +120,8 @@ class _Row(NamedTuple):
     icon: str
     stage: str
     channel: str
-    list_price_minor: int
     sla_hours: int | None
+    list_price_minor: int
     grant_id: int | None
     quantity: int
     used: int
@@ -138,6 +138,7 @@ class _Row(NamedTuple):
     rule_created_at: datetime | None
 
 
+# In the order of the model's fields: `from_db` takes the values in that order, not by name.
 _BENEFIT_FIELDS = _Row._fields[:12]
 _JSON = (3, 4, 5, 18, 19)
 
