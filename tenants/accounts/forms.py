@@ -3,7 +3,7 @@
 from typing import Any
 
 from allauth.account.forms import RequestLoginCodeForm
-from allauth.account.utils import sync_user_email_addresses
+from allauth.account.models import EmailAddress
 
 from tenants.accounts import registry
 
@@ -20,5 +20,7 @@ class SignInCodeForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has
             user = registry.ensure_user(email)
             if user is not None:
                 # Its own record lets this code verify the address: else a second code follows.
-                sync_user_email_addresses(user)
+                EmailAddress.objects.get_or_create(
+                    user=user, email=user.email, defaults={"primary": True}
+                )
         return super().clean_email()
