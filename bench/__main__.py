@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import django
+from django.core.management import call_command
 
 
 def main() -> int:
@@ -15,6 +16,8 @@ def main() -> int:
     os.environ.setdefault("PG_STATEMENT_TIMEOUT", "30min")
     os.environ.setdefault("PG_IDLE_TIMEOUT", "10min")
     django.setup()
+    call_command("migrate_fleet", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if path.stem not in {"__init__", "__main__", "harness"}:
             importlib.import_module(f"bench.{path.stem}")
