@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from benefits.grants.models import Grant
 from benefits.grants.reasons import reason_text
 from benefits.grants.usability import Reason
-from core.web.figures import format_money, format_number
+from core.web.figures import format_money
 from members.activity.models import Refund
 from members.activity.queries import list_refunds_by_key
 from members.earning.models import Earning
@@ -93,9 +93,8 @@ def _why(
 def _earning_lines(earning: Earning) -> list[str]:
     """Return the sum that was done: amount, rule, multipliers, cap."""
     brand, language = current_brand(), get_language() or "en"
-    trace: dict[str, Any] = earning.trace
     rule = earning.rule
-    amount = format_money(int(trace.get("eligible_minor", 0)), brand.currency, language=language)
+    amount = format_money(earning.eligible_minor, brand.currency, language=language)
     if rule.effect == rule.Effect.PER_UNIT:
         unit = format_money(rule.unit_minor, brand.currency, language=language)
         parts = [
@@ -104,13 +103,14 @@ def _earning_lines(earning: Earning) -> list[str]:
         ]
     else:
         parts = [_("%(points)s points once") % {"points": rule.points}]
-    for name, label in (("tier_bp", _("tier × %(n)s")), ("campaign_bp", _("campaign × %(n)s"))):
-        if trace.get(name, _BASIS) != _BASIS:
-            parts.append(label % {"n": f"{trace[name] / _BASIS:g}"})
-    raw = int(trace.get("raw", earning.amount))
-    if raw > earning.amount:
-        full = format_number(raw, language=language)
-        parts.append(_("capped, %(full)s without the cap") % {"full": full})
+    for factor, label in (
+        (earning.tier_bp, _("tier × %(n)s")),
+        (earning.campaign_bp, _("campaign × %(n)s")),
+    ):
+        if factor is not None and factor != _BASIS:
+            parts.append(label % {"n": f"{factor / _BASIS:g}"})
+    if earning.is_capped:
+        parts.append(_("within the cap of the rule"))
     return [
         _("Purchase %(id)s") % {"id": earning.purchase.external_id},
         f"{rule.name}: {' · '.join(parts)}",
