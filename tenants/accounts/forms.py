@@ -20,7 +20,5 @@ class SignInCodeForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has
             user = registry.ensure_user(email)
             if user is not None:
                 # Its own record lets this code verify the address: else a second code follows.
-                EmailAddress.objects.get_or_create(
-                    user=user, email=user.email, defaults={"primary": True}
-                )
+                EmailAddress.objects.get_or_create(user=user, email=user.email)
         return super().clean_email()
