@@ -44,9 +44,11 @@ class Row:
         self.field = field
         found = FIELDS.get(field)
         self.ops = [(name, OPS[name]) for name in found.ops] if found else []
-        self.op = op if found and op in found.ops else (found.ops[0] if found else "")
-        self.value = value
+        self.op = op if found and op in found.ops else _first_op(found)
         self.choices = _choices(found, self.op)
+        # What a select shows is what it means, also before anybody has touched it.
+        is_offered = not self.choices or value in dict(self.choices)
+        self.value = value if is_offered else self.choices[0][0]
         self.hint = _hint(found, self.op)
         self.error = ""
 
@@ -145,6 +147,13 @@ def _parts(tree: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:
     if len(parts) > MAX_ROWS or any("field" not in part for part in parts):
         return None
     return list(parts)
+
+
+def _first_op(found: Field | None) -> str:
+    if found is None:
+        return ""
+    is_amount = found.type in {FieldType.INTEGER, FieldType.MONEY} and found.choices is None
+    return ">=" if is_amount else found.ops[0]
 
 
 def _choices(found: Field | None, op: str) -> list[tuple[str, str]]:

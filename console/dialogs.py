@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from console.access import StaffRequest
 from console.nav import shell
 from core.errors import DomainError
-from core.web.responses import done, is_fragment, render_page
+from core.web.responses import done, hx_redirect, is_fragment, render_page
 
 
 def show_form(
@@ -49,3 +49,9 @@ def finish(
         return done(message, changed=changed)
     messages.success(request, str(message))
     return HttpResponseRedirect(url)
+
+
+def lead_on(request: StaffRequest, message: str | Promise, *, url: str) -> HttpResponse:
+    """Answer what made something new: lead to its own page, with and without htmx."""
+    messages.success(request, str(message))
+    return hx_redirect(request, url)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from django import template
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
@@ -25,8 +25,5 @@ def member_link(member: Member | None) -> SafeString:
     """Draw a member's number as a link to their page."""
     if member is None:
         return SafeString("–")
-    try:
-        address = reverse("console:member", args=[member.number])
-    except NoReverseMatch:
-        return format_html('<span class="tnum">{}</span>', member.number)
+    address = reverse("console:member", args=[member.number])
     return format_html('<a class="tnum" href="{}">{}</a>', address, member.number)

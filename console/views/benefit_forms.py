@@ -14,7 +14,7 @@ from benefits.catalogue.kinds import get_kind
 from benefits.catalogue.models import CODE, Benefit, CodePool
 from benefits.catalogue.stages import NEXT
 from console.access import StaffRequest, staff_page
-from console.dialogs import finish, show_form
+from console.dialogs import finish, lead_on, show_form
 from console.fields import (
     FoldedForm,
     LinesField,
@@ -184,7 +184,7 @@ def create(request: StaffRequest, kind: str) -> HttpResponse:
     except DomainError as error:
         place_error(form, error)
         return show_form(request, form, title=title, active="benefits")
-    return finish(request, _("Benefit added."), changed="benefits", url=_url(benefit))
+    return lead_on(request, _("Benefit added."), url=_url(benefit))
 
 
 @staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))

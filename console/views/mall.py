@@ -149,11 +149,11 @@ def order(request: StaffRequest, number: str) -> HttpResponse:
         "moments": [
             (label, icon, at)
             for label, icon, at in [
-                (_("Placed"), "shopping-cart", found.placed_at),
-                (_("Confirmed: the points are paid"), "check", found.confirmed_at),
-                (_("Shipped"), "truck", found.shipped_at),
-                (_("Completed"), "circle-check", found.completed_at),
                 (found.get_state_display(), "circle-x", found.closed_at),
+                (_("Completed"), "circle-check", found.completed_at),
+                (_("Shipped"), "truck", found.shipped_at),
+                (_("Confirmed: the points are paid"), "check", found.confirmed_at),
+                (_("Placed"), "shopping-cart", found.placed_at),
             ]
             if at is not None
         ],

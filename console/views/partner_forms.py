@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _l
 from benefits.catalogue.queries import get_benefit, list_benefits, localized
 from benefits.catalogue.stages import LIVE
 from console.access import StaffRequest, staff_page
-from console.dialogs import finish, refuse, show_form
+from console.dialogs import finish, lead_on, refuse, show_form
 from console.fields import ListField, PriceField, place_error, with_currency
 from console.forms import DateInput
 from console.nav import shell
@@ -65,7 +65,7 @@ def invite(request: StaffRequest) -> HttpResponse:
     except DomainError as error:
         place_error(form, error)
         return show_form(request, form, **facts)
-    return finish(request, _("Partner added."), changed="partners", url=url_of(partner))
+    return lead_on(request, _("Partner added."), url=url_of(partner))
 
 
 @staff_page(p.PARTNERS_EDIT, methods=("GET", "POST"))

@@ -104,9 +104,8 @@ def _capacity_chart(days: list[queries.Day]) -> Chart:
         labels=[f"{day.on_date:%m-%d}" for day in days],
         series=[
             Series(_("Reserved"), [day.reserved for day in days]),
-            Series(_("Left"), [day.left for day in days], role="previous"),
+            Series(_("Takes"), [day.capacity for day in days], role="target", kind="line"),
         ],
-        stacked=True,
     )
 
 

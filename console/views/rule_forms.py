@@ -18,7 +18,7 @@ from benefits.rules import operations, queries
 from benefits.rules.models import GrantRule
 from console.access import StaffRequest, staff_page
 from console.conditions import ConditionRows
-from console.dialogs import finish
+from console.dialogs import finish, lead_on
 from console.fields import (
     FoldedForm,
     MomentField,
@@ -172,12 +172,8 @@ def create(request: StaffRequest) -> HttpResponse:
         except DomainError as error:
             place_error(form, error, names={"benefit": "what", "package": "what"})
         else:
-            return finish(
-                request,
-                _("Drafted. Look at its reach, then publish it."),
-                changed="rules",
-                url=reverse("console:rule", args=[rule.code]),
-            )
+            url = reverse("console:rule", args=[rule.code])
+            return lead_on(request, _("Drafted. Look at its reach, then publish it."), url=url)
     return _show(request, form, rows, title=_("New grant rule"))
 
 

@@ -63,7 +63,7 @@ def pages(made: Programme) -> dict[str, str]:
         url("rules"): "Tea for all",
         url("rules") + "?status=draft": "Tea for some",
         url("create_rule"): "Who gets it",
-        url("rule", rule): "Every month: Tea box for members of whom holds: All members.",
+        url("rule", rule): "Every month: Tea box for every member.",
         url("edit_rule", draft.code): "Tea for some",
         url("mall"): "Towel",
         url("create_item", "physical"): "Stock",
