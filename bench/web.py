@@ -72,7 +72,7 @@ def server() -> Iterator[int]:
 
 
 def _load(
-    port: int, call: Callable[[http.client.HTTPConnection, random.Random], int]
+    port: int, call: Callable[[http.client.HTTPConnection, random.Random], int], *, rate: int
 ) -> list[float]:
     """Call `rate` times a second from all clients together; return the times in milliseconds.
 
