@@ -77,7 +77,7 @@ class KeyForm(forms.Form):
         coerce=lambda value: value == "yes",
     )
     scopes = forms.MultipleChoiceField(
-        label=_l("May"),
+        label=_l("Rights"),
         choices=SCOPES,
         widget=forms.CheckboxSelectMultiple(),
         help_text=_l("As little as the system needs."),

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish
@@ -26,7 +27,9 @@ _STOP_POLLING = 286
 
 @staff_page(p.JOBS_VIEW)
 def index(request: StaffRequest) -> HttpResponse:
-    """List scheduled work with its last run, and all runs newest first."""
+    """List all runs newest first; on the other tab, scheduled work with its last run."""
+    if request.GET.get("tab") == "schedule":
+        return _schedule(request)
     kinds = {kind.kind: kind for kind in list_kinds()}
     kind = request.GET.get("kind", "")
     state = request.GET.get("state", "")
@@ -37,15 +40,10 @@ def index(request: StaffRequest) -> HttpResponse:
         before=int(after) if after.isdigit() else None,
         limit=PAGE + 1,
     )
-    latest = queries.list_latest_jobs()
     context = {
         **shell(request, active="jobs"),
         "page_title": _("Jobs"),
-        "scheduled": [
-            {"kind": row, "when": _when(row.schedule), "last": latest.get(row.kind)}
-            for row in kinds.values()
-            if row.schedule is not None
-        ],
+        "tabs": _tabs("runs"),
         "rows": [_row(job, kinds) for job in found[:PAGE]],
         "is_moving": any(job.state in _MOVING and job.due_at <= clock.now() for job in found),
         "next": str(found[PAGE - 1].pk) if len(found) > PAGE else "",
@@ -70,6 +68,29 @@ def index(request: StaffRequest) -> HttpResponse:
     return render_page(request, "console/jobs.html", context, partial=partials)
 
 
+def _schedule(request: StaffRequest) -> HttpResponse:
+    latest = queries.list_latest_jobs()
+    context = {
+        **shell(request, active="jobs"),
+        "page_title": _("Jobs"),
+        "tabs": _tabs("schedule"),
+        "scheduled": [
+            {"kind": row, "when": _when(row.schedule), "last": latest.get(row.kind)}
+            for row in list_kinds()
+            if row.schedule is not None
+        ],
+    }
+    return render_page(request, "console/jobs_schedule.html", context, partial="jobs")
+
+
+def _tabs(active: str) -> list[dict[str, Any]]:
+    address = reverse("console:jobs")
+    return [
+        {"url": address, "label": _("Runs"), "active": active == "runs"},
+        {"url": f"{address}?tab=schedule", "label": _("Schedule"), "active": active == "schedule"},
+    ]
+
+
 def _when(schedule: Schedule | None) -> str:
     if schedule is None:
         return ""
@@ -80,7 +101,9 @@ def _when(schedule: Schedule | None) -> str:
         case "month":
             return _("Monthly on day %(day)s at %(at)s") % {"day": schedule.day, "at": at}
         case _:
-            return _("Every %(n)s minutes") % {"n": schedule.minutes}
+            return ngettext("Every minute", "Every %(n)s minutes", schedule.minutes) % {
+                "n": schedule.minutes
+            }
 
 
 def _row(job: Job, kinds: dict[str, JobKind]) -> dict[str, Any]:
