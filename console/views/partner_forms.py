@@ -19,7 +19,7 @@ from console.forms import DateInput
 from console.nav import shell
 from console.views.partners import url_of
 from core import clock
-from core.errors import DomainError
+from core.errors import DomainError, NotFoundError
 from core.web.responses import render_page, trigger
 from partners.pool import operations, queries
 from partners.pool.models import Offering
@@ -96,6 +96,8 @@ class ReasonForm(forms.Form):
 @staff_page(p.PARTNERS_EDIT, methods=("GET", "POST"))
 def stop(request: StaffRequest, code: str, how: str) -> HttpResponse:
     """Pause a partner, or end the work with it for good."""
+    if how not in {"pause", "end"}:
+        raise NotFoundError
     partner = queries.get_partner(code=code)
     form = ReasonForm(request.POST or None)
     ends = how == "end"
@@ -269,7 +271,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        return clock.today(current_brand().timezone)
+        raise NotFoundError from None
 
 
 class KeyForm(forms.Form):

@@ -10,8 +10,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from console.urls_programme import urlpatterns
 from core import clock
+from tenants.accounts import permissions
 from tenants.accounts.models import User
+from tenants.brands.context import tenant_context
 from tests.integration.console.programme import Programme
 
 LIMIT = 12
@@ -209,3 +212,56 @@ def test_empty_lists_say_what_to_do(made: Programme, staff_client: Callable[...,
         "partners": "No partners here",
     }.items():
         assert word in client.get(url(name)).content.decode(), name
+
+
+def test_every_address_names_its_permission() -> None:
+    for pattern in urlpatterns:
+        assert pattern.callback.permission in permissions.ALL_PERMISSIONS, pattern.name
+
+
+def test_what_changes_something_is_never_a_link(
+    made: Programme, staff_client: Callable[..., Client]
+) -> None:
+    client = staff_client("owner")
+    for address in (
+        url("publish_rule", "tea"),
+        url("pause_rule", "tea"),
+        url("end_rule", "tea"),
+        url("condition_rows"),
+        url("set_item_status", "towel", "on_sale"),
+        url("confirm_mall_order", "O1"),
+        url("complete_mall_order", "O1"),
+        url("confirm_redemption", 1),
+        url("fulfil_redemption", 1),
+        url("activate_partner", "silk"),
+        url("partner_sandbox", "silk"),
+        url("revoke_partner_key", "silk", 1),
+        url("offering_status", 1, "paused"),
+    ):
+        assert client.get(address).status_code == 405, address
+
+
+def test_another_brands_things_are_not_found(
+    made: Programme, other_brand: Any, staff_client: Callable[..., Client]
+) -> None:
+    with tenant_context(other_brand):
+        addresses = [address for address in pages(Programme(made.at)) if _names_one(address)]
+    client = staff_client("owner")
+    assert len(addresses) > 20
+    for address in addresses:
+        assert client.get(address).status_code == 404, address
+
+
+def _names_one(address: str) -> bool:
+    """Say whether the address is of one thing: its page, its tab or a dialog about it."""
+    parts = (
+        "/b/",
+        "/r/",
+        "/o/",
+        "/p/",
+        "/items/",
+        "/mall/orders/O",
+        "/redemptions/",
+        "/offerings/",
+    )
+    return any(part in address for part in parts) and not address.endswith("/redemptions/")
