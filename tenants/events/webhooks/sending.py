@@ -31,11 +31,13 @@ logger = structlog.get_logger(__name__)
 
 DISABLE_AFTER = timedelta(days=5)
 PROBE_AFTER = timedelta(seconds=60)
-# So many refusals of one endpoint end its turn; one that does not answer at all has had it.
-_REFUSALS = 3
+# So many failures of one endpoint end its turn; one that has not answered at all ends it at once.
+_FAILURES = 3
 # One pass ends after this long; the rest is for the next.
 PASS_SECONDS = 60.0
-CALLS_AT_ONCE = 16
+CALLS_AT_ONCE = 32
+# An endpoint starts with one call at a time and earns more by answering: a dead one ties up one
+# thread, not all.
 CALLS_PER_ENDPOINT = 8
 # Longer than a pass and its last call: nobody else takes what is claimed.
 _CLAIM = timedelta(seconds=120)
@@ -84,7 +86,8 @@ class _Pass:
         self._waiting: deque[WebhookDelivery] = deque()
         self._running: dict[Future[_Outcome], WebhookDelivery] = {}
         self._load: Counter[int] = Counter()
-        self._refusals: Counter[int] = Counter()
+        self._failures: Counter[int] = Counter()
+        self._answers: Counter[int] = Counter()
         # Endpoints not to be called (again) in this pass.
         self._closed: set[int] = set()
         self._calls = 0
@@ -122,7 +125,9 @@ class _Pass:
             delivery = self._waiting.popleft()
             if delivery.endpoint_id in self._closed and not self._is_failing:
                 _postpone(delivery, self._at)
-            elif self._load[delivery.endpoint_id] >= CALLS_PER_ENDPOINT:
+            elif self._load[delivery.endpoint_id] > min(
+                self._answers[delivery.endpoint_id], CALLS_PER_ENDPOINT - 1
+            ):
                 self._waiting.append(delivery)
             else:
                 body = build_body(delivery.event)
@@ -136,9 +141,12 @@ class _Pass:
         delivery = self._running.pop(future)
         self._load[delivery.endpoint_id] -= 1
         outcome = future.result()
-        self._refusals[delivery.endpoint_id] += not outcome.is_ok
-        if outcome.error or self._refusals[delivery.endpoint_id] >= _REFUSALS:
-            self._closed.add(delivery.endpoint_id)
+        endpoint = delivery.endpoint_id
+        self._failures[endpoint] += not outcome.is_ok
+        self._answers[endpoint] += outcome.is_ok
+        is_dead = bool(outcome.error) and not self._answers[endpoint]
+        if is_dead or self._failures[endpoint] >= _FAILURES:
+            self._closed.add(endpoint)
         _note(delivery, outcome, self._at)
 
 
