@@ -25,8 +25,8 @@ def register_all() -> None:
     """Register the checks in the order in which they are shown."""
     register_check("database", check_database)
     register_check("cache", check_cache)
-    register_check("migrations", check_migrations)
-    register_check("background", check_background)
+    register_check("migrations", check_migrations, needs="database")
+    register_check("background", check_background, needs="database")
 
 
 def check_database() -> str:
@@ -60,12 +60,12 @@ def check_migrations() -> str:
         current = is_public_current()
         with platform_context():
             template = SchemaTemplate.objects.filter(digest=current_digest()).exists()
-            suspended_or_active = Brand.objects.exists() if current else False
+            has_brands = current and Brand.objects.exists()
     except DatabaseError:
         raise NotReady("no answer") from None
     if not current:
         raise NotReady("the shared schema is behind; run migrate_fleet")
-    if not template and suspended_or_active:
+    if not template and has_brands:
         raise NotReady("the schema template is behind; run migrate_fleet")
     _memory["migrations"] = True
     return "ok"

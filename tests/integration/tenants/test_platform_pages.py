@@ -1,18 +1,23 @@
 """The platform's own pages: signing up a brand, the operator, health, metrics, caught mails."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
 
+from config.platform import checks
 from core import clock
 from tenants.accounts.models import StaffMember, User
 from tenants.audit.queries import list_entries
+from tenants.brands import health
 from tenants.brands.context import platform_context, tenant_context
 from tenants.brands.models import Brand
 from tenants.brands.queries import get_brand
 from tenants.jobs.models import Job
+from tenants.jobs.operations import beat
 
 FACTS = {
     "name": "Music Shop",
@@ -163,6 +168,64 @@ def test_readyz_says_what_is_missing(brand, settings):
 
     assert answer.status_code == 503
     assert answer.json()["checks"]["background"] == "failed: no worker has been seen yet"
+
+
+def test_readyz_without_database_or_cache_asks_no_further(brand, monkeypatch):
+    def fails() -> str:
+        raise health.NotReady("no answer")
+
+    monkeypatch.setitem(health._checks, "database", (fails, ""))
+    monkeypatch.setitem(health._checks, "cache", (fails, ""))
+
+    answer = Client(HTTP_HOST="localhost").get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "status": "not ready",
+        "checks": {
+            "database": "failed: no answer",
+            "cache": "failed: no answer",
+            "migrations": "failed: needs database",
+            "background": "failed: needs database",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        (
+            "DELETE FROM django_migrations WHERE app = 'jobs'",
+            "failed: the shared schema is behind; run migrate_fleet",
+        ),
+        (
+            "DELETE FROM brands_schematemplate",
+            "failed: the schema template is behind; run migrate_fleet",
+        ),
+    ],
+)
+def test_readyz_notices_missing_migrations(brand, monkeypatch, statement, problem):
+    monkeypatch.setattr(checks, "_memory", {})
+    with platform_context(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    answer = Client(HTTP_HOST="localhost").get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["migrations"] == problem
+
+
+def test_readyz_counts_the_silence_of_workers(brand, settings, at):
+    settings.TESTING = False
+    beat(name="sweeper", at=at)
+
+    with clock.at(at + timedelta(seconds=120)):
+        assert Client(HTTP_HOST="localhost").get("/readyz").status_code == 200
+    with clock.at(at + timedelta(seconds=121)):
+        answer = Client(HTTP_HOST="localhost").get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["background"] == "failed: no worker has been seen for 121 s"
 
 
 def test_metrics_tell_of_the_queue(platform_client, brand, at):
