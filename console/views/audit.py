@@ -1,5 +1,6 @@
 """Audit: who did what, from what to what; and whether the chain still holds."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,20 +94,29 @@ def _rows(
             or kinds.get(entry.actor_kind, entry.actor_kind),
             "kind": kinds.get(entry.actor_kind, entry.actor_kind),
             "target": targets.get(entry.target_type, entry.target_type),
-            "changes": [
-                {"field": field, "old": _shown(change, 0), "new": _shown(change, 1)}
-                for field, change in entry.changes.items()
-            ],
+            "changes": changes_of(entry),
         }
         for entry in entries
     ]
 
 
-def _shown(change: Any, place: int) -> str:
-    """Return one side of a change; what was not there before is a dash."""
-    pair = change if isinstance(change, list) and len(change) > place else [None, change]
-    value = pair[place]
-    return "–" if value in (None, "", [], {}) else str(value)
+def changes_of(entry: AuditEntry) -> list[dict[str, str]]:
+    """Return what an entry changed, from what to what; what was and stays nothing is left out."""
+    pairs = [
+        (field, change if isinstance(change, list) and len(change) == 2 else [None, change])
+        for field, change in entry.changes.items()
+    ]
+    return [
+        {"field": field, "old": _shown(old), "new": _shown(new)}
+        for field, (old, new) in pairs
+        if (old, new) != (None, None)
+    ]
+
+
+def _shown(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _kinds() -> dict[str, str]:

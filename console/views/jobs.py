@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish
 from console.nav import shell
+from console.people import actor_names
 from core import clock
 from core.errors import NotFoundError
 from core.ids import uuid7
@@ -20,6 +21,7 @@ from tenants.jobs.models import Job
 from tenants.jobs.registry import JobKind, Schedule, list_kinds
 
 PAGE = 30
+_BY_HAND = "console-"
 _MOVING = (Job.State.OPEN, Job.State.RUNNING)
 # htmx stops asking when an answer has this status.
 _STOP_POLLING = 286
@@ -40,11 +42,12 @@ def index(request: StaffRequest) -> HttpResponse:
         before=int(after) if after.isdigit() else None,
         limit=PAGE + 1,
     )
+    names = _askers(found)
     context = {
         **shell(request, active="jobs"),
         "page_title": _("Jobs"),
         "tabs": _tabs("runs"),
-        "rows": [_row(job, kinds) for job in found[:PAGE]],
+        "rows": [_row(job, kinds, names) for job in found[:PAGE]],
         "is_moving": any(job.state in _MOVING and job.due_at <= clock.now() for job in found),
         "next": str(found[PAGE - 1].pk) if len(found) > PAGE else "",
         "selects": [
@@ -106,12 +109,17 @@ def _when(schedule: Schedule | None) -> str:
             }
 
 
-def _row(job: Job, kinds: dict[str, JobKind]) -> dict[str, Any]:
+def _askers(jobs: list[Job]) -> dict[str, str]:
+    return {**actor_names(job.requested_by for job in jobs), "schedule": _("By schedule")}
+
+
+def _row(job: Job, kinds: dict[str, JobKind], names: dict[str, str]) -> dict[str, Any]:
     known = kinds.get(job.kind)
     return {
         "job": job,
+        "asked_by": names[job.requested_by],
+        "period": _("by hand") if job.dedupe_key.startswith(_BY_HAND) else job.dedupe_key,
         "title": known.title if known else job.kind,
-        "took": job.finished_at and job.finished_at - job.due_at,
         "result": _facts(job),
         "may_cancel": job.state in _MOVING and not job.cancel_requested,
         "error": job.error.strip().splitlines()[-1] if job.error.strip() else "",
@@ -133,10 +141,11 @@ def show(request: StaffRequest, job_id: int) -> HttpResponse:
     """Show one job in the dialog, with its progress."""
     kinds = {kind.kind: kind for kind in list_kinds()}
     job = queries.get_job(job_id=job_id)
+    row = _row(job, kinds, _askers([job]))
     context = {
         **shell(request, active="jobs"),
-        "page_title": _row(job, kinds)["title"],
-        **_row(job, kinds),
+        "page_title": row["title"],
+        **row,
         **_progress(job),
     }
     return render_page(request, "console/job.html", context, partial="job")
@@ -172,7 +181,7 @@ def run_now(request: StaffRequest, kind: str) -> HttpResponse:
     if kind not in known:
         raise NotFoundError
     operations.enqueue(
-        kind=kind, dedupe_key=f"console-{uuid7().hex}", by=request.actor, at=clock.now()
+        kind=kind, dedupe_key=f"{_BY_HAND}{uuid7().hex}", by=request.actor, at=clock.now()
     )
     message = _("“%(title)s” is queued.") % {"title": known[kind].title}
     return finish(request, message, changed="jobs", url=reverse("console:jobs"))

@@ -13,6 +13,8 @@ from console.access import StaffRequest, staff_page
 from console.labels import tier_names
 from console.member_why import entry_rows, grant_reasons, staff_names
 from console.nav import shell
+from console.people import actor_names
+from console.views.audit import changes_of
 from core import clock
 from core.errors import InvalidError
 from core.web.responses import render_page
@@ -199,8 +201,9 @@ def _redemptions(request: StaffRequest, member: Member) -> Context:
     found = list_redemptions(
         member=member, after=int(after) if after.isdigit() else None, limit=PAGE + 1
     )
+    names = actor_names(row.requested_by for row in found)
     return {
-        "rows": found[:PAGE],
+        "rows": [{"redemption": row, "by": names[row.requested_by]} for row in found[:PAGE]],
         "next": str(found[PAGE - 1].pk) if len(found) > PAGE else "",
     }
 
@@ -224,7 +227,11 @@ def _audit(_request: StaffRequest, member: Member) -> Context:
     names = staff_names()
     return {
         "rows": [
-            {"entry": entry, "by": names.get(entry.actor_id or 0, entry.actor_label)}
+            {
+                "entry": entry,
+                "by": names.get(entry.actor_id or 0, entry.actor_label),
+                "changes": changes_of(entry),
+            }
             for entry in list_audit(target_type="member", target_id=member.pk)
         ]
     }
