@@ -18,7 +18,7 @@ step() {
 
 templates() {
     find api benefits config console core members partners portal tenants -name '*.html' \
-        -exec "$python" -m djade --target-version 5.2 --check {} +
+        -exec "$(dirname "$python")/djade" --target-version 5.2 --check {} +
 }
 
 step "ruff check" "$python" -m ruff check .
