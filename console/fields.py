@@ -1,6 +1,6 @@
 """Form fields for what the programme is made of: texts by language, shares, lists, times."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.forms import MoneyField
 from core.errors import DomainError
+from core.web.icons import icon_names
 from tenants.brands.context import current_brand
 
 
@@ -84,6 +85,14 @@ class LinesField(ListField):
         return [line.strip() for line in str(value or "").splitlines() if line.strip()]
 
 
+class IconField(forms.ChoiceField):
+    """One of the icons that pages can draw."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [(name, name.replace("-", " ")) for name in icon_names()]
+        super().__init__(choices=choices, **options)
+
+
 class MomentField(forms.DateTimeField):
     """A date and time in the brand's zone, with the browser's own picker."""
 
@@ -119,9 +128,16 @@ def add_texts(
     return others
 
 
-def texts_of(form: forms.Form, name: str) -> dict[str, str]:
-    """Return what was typed as a map from language to text."""
-    return {
+def texts_of(
+    form: forms.Form, name: str, *, stored: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return what was typed as a map from language to text.
+
+    Texts that are `stored` in languages the form does not show stay.
+    """
+    shown = {code for code, _language in languages()}
+    kept = {code: text for code, text in (stored or {}).items() if code not in shown}
+    return kept | {
         code: form.cleaned_data[f"{name}_{code}"]
         for code, _language in languages()
         if form.cleaned_data.get(f"{name}_{code}")

@@ -17,6 +17,7 @@ from console.access import StaffRequest, staff_page
 from console.dialogs import finish, lead_on, show_form
 from console.fields import (
     FoldedForm,
+    IconField,
     LinesField,
     ListField,
     MomentField,
@@ -83,7 +84,13 @@ class BenefitForm(FoldedForm):
             required = kind == "points_credit"
             fields[name] = make(label=label, required=required, **facts)
         channels = [pair for pair in Benefit.Channel.choices if pair[0] in found.channels]
-        fields["channel"] = forms.ChoiceField(label=_l("How it is fulfilled"), choices=channels)
+        fields["channel"] = forms.ChoiceField(
+            label=_l("How it is fulfilled"),
+            choices=channels,
+            # With one way there is nothing to choose.
+            widget=forms.Select() if len(channels) > 1 else forms.HiddenInput(),
+            initial=channels[0][0],
+        )
         if "code" in found.channels:
             fields["code_pool"] = forms.ModelChoiceField(
                 label=_l("Code pool"),
@@ -107,9 +114,7 @@ class BenefitForm(FoldedForm):
         )
         others += add_texts(self, "terms", _l("Terms of use"), long=True)
         fields["category"] = forms.CharField(label=_l("Category"), max_length=40, required=False)
-        fields["icon"] = forms.CharField(
-            label=_l("Icon"), max_length=40, required=False, initial=found.icon
-        )
+        fields["icon"] = IconField(label=_l("Icon"), initial=found.icon)
         fields["sla_hours"] = forms.IntegerField(
             label=_l("Service standard (hours)"),
             min_value=1,
@@ -135,13 +140,15 @@ class BenefitForm(FoldedForm):
         self.folded = (*_FOLDED, *(name for name in fields if name.startswith("terms_")), *others)
         with_currency(self)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what the operations take."""
+    def facts(self, benefit: Benefit | None = None) -> dict[str, Any]:
+        """Return what the operations take, for a new benefit or this one."""
         data = self.cleaned_data
         names = [*_FOLDED, "channel", "list_price_minor", "code_pool"]
         found = {name: data[name] for name in names if name in self.fields}
-        found["icon"] = found["icon"] or get_kind(self.kind).icon
-        found |= {name: texts_of(self, name) for name in ("name", "summary", "terms")}
+        found |= {
+            name: texts_of(self, name, stored=getattr(benefit, name, None))
+            for name in ("name", "summary", "terms")
+        }
         found["parameters"] = {
             name: data[name]
             for name in _PARAMETERS[self.kind]
@@ -199,7 +206,9 @@ def edit(request: StaffRequest, code: str) -> HttpResponse:
     if not form.is_valid():
         return show_form(request, form, title=title, lead=lead, active="benefits")
     try:
-        operations.update_benefit(benefit=benefit, by=request.actor, at=clock.now(), **form.facts())
+        operations.update_benefit(
+            benefit=benefit, by=request.actor, at=clock.now(), **form.facts(benefit)
+        )
     except DomainError as error:
         place_error(form, error)
         return show_form(request, form, title=title, lead=lead, active="benefits")

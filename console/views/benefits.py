@@ -217,6 +217,7 @@ def _facts(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str, A
         "summary": queries.localized(benefit.summary, language),
         "terms": queries.localized(benefit.terms, language),
         "rules": list_rules(benefit=benefit),
+        "may_be_granted": benefit.stage != Benefit.Stage.RETIRED,
         "parameters": [
             {"name": name.replace("_", " "), "value": value}
             for name, value in benefit.parameters.items()

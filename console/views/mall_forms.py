@@ -18,6 +18,7 @@ from console.access import StaffRequest, staff_page
 from console.dialogs import finish, show_form
 from console.fields import (
     FoldedForm,
+    IconField,
     MomentField,
     PriceField,
     add_texts,
@@ -50,10 +51,11 @@ class ItemForm(FoldedForm):
 
     folded_label = _l("More: icon, category, dates, other languages")
 
-    def __init__(self, *args: Any, kind: str, is_new: bool, **options: Any) -> None:
+    def __init__(self, *args: Any, kind: str, item: MallItem | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
         fields = self.fields
-        self.kind = kind
+        self.item = item
+        is_new = item is None
         others = add_texts(self, "name", _l("Name"), required=True)
         if is_new:
             fields["code"] = forms.CharField(
@@ -68,7 +70,9 @@ class ItemForm(FoldedForm):
                 label=_l("Benefit"),
                 choices=[
                     (row.code, localized(row.name, get_language()))
-                    for row in list_benefits(stages=LIVE)
+                    for row in list_benefits()
+                    # What the item grants now stays to be chosen, whatever its stage.
+                    if row.stage in LIVE or (item is not None and row.pk == item.benefit_id)
                 ],
             )
             fields["benefit_validity_days"] = forms.IntegerField(
@@ -102,7 +106,7 @@ class ItemForm(FoldedForm):
                 label=_l("Put it on sale at once"), required=False
             )
         fields["category"] = forms.CharField(label=_l("Category"), max_length=40, required=False)
-        fields["icon"] = forms.CharField(label=_l("Icon"), max_length=40, initial="gift")
+        fields["icon"] = IconField(label=_l("Icon"), initial="gift")
         fields["starts_at"] = MomentField(label=_l("Starts"), required=False)
         fields["ends_at"] = MomentField(label=_l("Ends"), required=False)
         self.folded = (*_FOLDED, *others)
@@ -112,7 +116,10 @@ class ItemForm(FoldedForm):
         """Return what the operations take."""
         data = self.cleaned_data
         found = {name: data[name] for name in (*_PLAIN, "code_pool") if name in data}
-        found |= {name: texts_of(self, name) for name in ("name", "summary")}
+        found |= {
+            name: texts_of(self, name, stored=getattr(self.item, name, None))
+            for name in ("name", "summary")
+        }
         if "benefit" in data:
             found["benefit"] = get_benefit(code=data["benefit"])
         return found
@@ -133,7 +140,7 @@ def create(request: StaffRequest, kind: str) -> HttpResponse:
     """Put an item of one kind into the mall."""
     if kind not in MallItem.Kind.values:
         raise NotFoundError
-    form = ItemForm(request.POST or None, kind=kind, is_new=True)
+    form = ItemForm(request.POST or None, kind=kind)
     title = _("New item: %(kind)s") % {"kind": MallItem.Kind(kind).label}
     if not form.is_valid():
         return show_form(request, form, title=title, active="mall")
@@ -158,7 +165,7 @@ def create(request: StaffRequest, kind: str) -> HttpResponse:
 def edit(request: StaffRequest, code: str) -> HttpResponse:
     """Change an item; orders keep the price they were placed at."""
     item = queries.get_item(code=code)
-    form = ItemForm(request.POST or None, kind=item.kind, is_new=False, initial=_initial(item))
+    form = ItemForm(request.POST or None, kind=item.kind, item=item, initial=_initial(item))
     title = _("Change %(name)s") % {"name": localized(item.name, get_language())}
     lead = _("Orders keep the price they were placed at.")
     if not form.is_valid():

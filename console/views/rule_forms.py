@@ -10,10 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from benefits.budget.queries import current_budget, line_summaries
-from benefits.catalogue.models import CODE
+from benefits.catalogue.models import CODE, Benefit
 from benefits.catalogue.queries import get_benefit, get_package, list_benefits, list_packages
 from benefits.catalogue.queries import localized as _localized
-from benefits.catalogue.stages import LIVE
 from benefits.rules import operations, queries
 from benefits.rules.models import GrantRule
 from console.access import StaffRequest, staff_page
@@ -104,9 +103,9 @@ class RuleForm(FoldedForm):
     starts_at = MomentField(label=_l("Starts"), required=False)
     ends_at = MomentField(label=_l("Ends"), required=False)
 
-    def __init__(self, *args: Any, is_new: bool, **options: Any) -> None:
+    def __init__(self, *args: Any, rule: GrantRule | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
-        if not is_new:
+        if rule is not None:
             del self.fields["code"]
         language = get_language()
         self.fields["what"].choices = [  # type: ignore[attr-defined]
@@ -114,14 +113,18 @@ class RuleForm(FoldedForm):
                 _("Benefits"),
                 [
                     (f"benefit:{row.code}", _localized(row.name, language))
-                    for row in list_benefits(stages=LIVE)
+                    for row in list_benefits()
+                    # What the rule grants now stays to be chosen, whatever its stage.
+                    if row.stage != Benefit.Stage.RETIRED
+                    or (rule is not None and row.pk == rule.benefit_id)
                 ],
             ),
             (
                 _("Packages"),
                 [
                     (f"package:{row.code}", _localized(row.name, language))
-                    for row in list_packages()
+                    for row in list_packages(active_only=False)
+                    if row.is_active or (rule is not None and row.pk == rule.package_id)
                 ],
             ),
         ]
@@ -129,6 +132,8 @@ class RuleForm(FoldedForm):
         self.lines = {
             row.line.code: row.line for row in (line_summaries(budget=budget) if budget else [])
         }
+        if rule is not None and rule.budget_line is not None:
+            self.lines.setdefault(rule.budget_line.code, rule.budget_line)
         self.fields["budget_line"].choices = [  # type: ignore[attr-defined]
             ("", _("No budget line")),
             *((code, line.name) for code, line in self.lines.items()),
@@ -162,7 +167,7 @@ def _initial(rule: GrantRule) -> dict[str, Any]:
 @staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
 def create(request: StaffRequest) -> HttpResponse:
     """Draft a rule."""
-    form = RuleForm(request.POST or None, is_new=True, initial=_asked(request))
+    form = RuleForm(request.POST or None, initial=_asked(request))
     rows = ConditionRows.from_post(request.POST) if form.is_bound else ConditionRows.from_tree({})
     if form.is_valid():
         try:
@@ -186,7 +191,7 @@ def _asked(request: StaffRequest) -> dict[str, Any]:
 def edit(request: StaffRequest, code: str) -> HttpResponse:
     """Change a draft or paused rule."""
     rule = queries.get_rule(code=code)
-    form = RuleForm(request.POST or None, is_new=False, initial=_initial(rule))
+    form = RuleForm(request.POST or None, rule=rule, initial=_initial(rule))
     stored = ConditionRows.from_tree(rule.condition)
     rows = (
         ConditionRows.from_post(request.POST) if form.is_bound and stored.other is None else stored

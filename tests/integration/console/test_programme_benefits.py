@@ -9,11 +9,13 @@ from django.test import Client
 from django.urls import reverse
 
 from benefits.catalogue.models import Benefit, BenefitCost, Package, StageChange
+from benefits.catalogue.operations import change_stage
 from benefits.catalogue.queries import get_benefit
 from benefits.rules.models import GrantRule
 from benefits.rules.queries import get_rule
 from core import clock
 from tenants.audit.models import AuditEntry
+from tests.integration.benefits.world import STAFF
 from tests.integration.console.programme import Programme
 
 HTMX = {"HX-Request": "true"}
@@ -49,6 +51,7 @@ GIFT = {
     "service_steps": "Wrap it\nHand it over",
     "regions": "north, south",
     "cancel_returns_unit": "on",
+    "icon": "gift",
 }
 
 
@@ -100,7 +103,8 @@ def test_a_code_in_use_is_refused_on_its_field(client: Client, made: Programme) 
 
 
 def test_a_benefit_is_changed_and_its_other_fields_stay(client: Client, made: Programme) -> None:
-    benefit = made.benefits.benefit(code="tea", sla_hours=24, regions=["north"])
+    texts = {"en": "Tea", "fr": "Thé"}
+    benefit = made.benefits.benefit(code="tea", name=texts, sla_hours=24, regions=["north"])
     form = {
         "name_en": "Green tea",
         "channel": "staff",
@@ -113,7 +117,7 @@ def test_a_benefit_is_changed_and_its_other_fields_stay(client: Client, made: Pr
     assert answer.status_code == 204
     assert "benefits:changed" in answer["HX-Trigger"]
     benefit.refresh_from_db()
-    assert benefit.name == {"en": "Green tea"}
+    assert benefit.name == {"en": "Green tea", "fr": "Thé"}
     assert (benefit.sla_hours, benefit.regions, benefit.icon) == (24, ["north"], "leaf")
     assert benefit.cancel_returns_unit is False
 
@@ -299,3 +303,25 @@ def test_only_who_may_publish_publishes(
     rule.refresh_from_db()
     assert rule.status == "draft"
     assert finance.get(url("publish_rule", "waiting")).status_code == 405
+
+
+def test_a_rule_keeps_what_could_no_longer_be_chosen(client: Client, made: Programme) -> None:
+    tea = made.benefits.benefit(code="tea", stage="watch")
+    made.benefits.benefit(code="cup")
+    line = made.benefits.line()
+    rule = made.benefits.rule(tea, publish=False, code="old", budget_line=line)
+    change_stage(benefit=tea, to="retired", reason="Old", by=STAFF, at=made.at)
+    with clock.at(made.at.replace(year=2028)):
+        text = client.get(url("edit_rule", "old")).content.decode()
+    assert '<option value="benefit:tea" selected>' in text
+    assert '<option value="gifts" selected>' in text
+    assert '<option value="benefit:tea"' not in client.get(url("create_rule")).content.decode()
+    rule.refresh_from_db()
+    assert (rule.benefit_id, rule.budget_line_id) == (tea.pk, line.pk)
+
+
+def test_a_new_rule_can_begin_at_its_benefit(client: Client, made: Programme) -> None:
+    made.benefits.benefit(code="tea")
+    made.benefits.benefit(code="cup")
+    text = client.get(url("create_rule") + "?benefit=cup").content.decode()
+    assert '<option value="benefit:cup" selected>' in text

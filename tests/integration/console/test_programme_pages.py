@@ -216,7 +216,9 @@ def test_empty_lists_say_what_to_do(made: Programme, staff_client: Callable[...,
 
 def test_every_address_names_its_permission() -> None:
     for pattern in urlpatterns:
-        assert pattern.callback.permission in permissions.ALL_PERMISSIONS, pattern.name
+        assert getattr(pattern.callback, "permission", "") in permissions.ALL_PERMISSIONS, (
+            pattern.name
+        )
 
 
 def test_what_changes_something_is_never_a_link(
