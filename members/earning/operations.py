@@ -217,7 +217,7 @@ def _check_tier(
     change = raise_tier(holding=holding, measured=measured, at=at, cause=cause)
     if change is not None:
         return change, get_standing(member_id=holding.member_id, at=at)
-    return None, standing_of(holding, measured)
+    return None, standing_of(holding=holding, measured=measured)
 
 
 def _mark_if_late(purchase: Purchase, at: datetime) -> None:

@@ -66,10 +66,10 @@ def get_standing(*, member_id: int, at: datetime) -> Standing | None:
     holding = read_holding(member_id=member_id, at=at)
     if holding.scheme is None:
         return None
-    return standing_of(holding, measure(holding))
+    return standing_of(holding=holding, measured=measure(holding))
 
 
-def standing_of(holding: Holding, measured: Measured) -> Standing:
+def standing_of(*, holding: Holding, measured: Measured) -> Standing:
     """Make the standing from what was read; the holding has a scheme. See `Standing`."""
     scheme, tier = holding.scheme, holding.tier
     if scheme is None or tier is None:
