@@ -47,7 +47,7 @@ from tenants.audit.operations import seal
 from tenants.events.operations import deliver_pending
 
 Report = Callable[[int, int], None]
-MALL_ORDERS = 40
+MALL_ORDERS = 28
 
 
 class Story:

@@ -25,7 +25,7 @@ BEAUTY = BrandSpec(
     currency="CNY",
     colour="#b4476b",
     logo="flower",
-    members=1200,
+    members=1000,
     names=(
         tuple(
             "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡"

@@ -23,7 +23,7 @@ CAR_CARE = BrandSpec(
     currency="HKD",
     colour="#0f6f78",
     logo="car-suv",
-    members=900,
+    members=700,
     names=(
         tuple("陳黃李張何林梁吳劉鄭葉周馮曾羅鄧蔡潘郭許趙鍾蘇譚余袁彭謝盧蕭"),
         (
