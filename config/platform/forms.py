@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from config.platform.operations import BrandFacts
 from core.money import CURRENCIES
@@ -55,7 +56,7 @@ class CodeForm(forms.Form):
     """The code from the mail."""
 
     code = forms.CharField(
-        label=_("Code"),
+        label=pgettext_lazy("sent by mail", "Code"),
         max_length=6,
         widget=forms.TextInput(
             attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "autofocus": True}

@@ -88,10 +88,11 @@ def _tier_chart(found: Overview) -> Chart:
 
 
 def _moves_chart(found: Overview) -> Chart:
+    before, now = _("before"), _("now")
     flows = [
         Flow(
-            f"{_tier_name(move.from_tier.name)}·{_('before')}",
-            f"{_tier_name(move.to_tier.name)}·{_('now')}",
+            f"{_tier_name(move.from_tier.name)}·{before}",
+            f"{_tier_name(move.to_tier.name)}·{now}",
             move.members,
         )
         for move in found.tier_moves
