@@ -93,6 +93,13 @@ def new_release(three_brands, tmp_path, settings, monkeypatch):
         MigrationRecorder.Migration.objects.filter(app="events", name__startswith="09").delete()
 
 
+@pytest.fixture
+def only_brands(monkeypatch):
+    """Leave `public` and the template out, which take seconds: one test does the whole."""
+    monkeypatch.setattr(fleet, "_migrate_public", lambda: None)
+    monkeypatch.setattr(fleet, "ensure_template", lambda: None)
+
+
 def _remarks(brand) -> list[str]:
     with tenant_context(brand), connection.cursor() as cursor:
         cursor.execute("SELECT remark FROM events_event")
@@ -109,7 +116,7 @@ def _missing(brand) -> set[str]:
     return {name for _, name in missing_migrations([brand.schema_name])[brand.schema_name]}
 
 
-def test_fleet_is_brought_to_the_new_release(three_brands, new_release):
+def test_fleet_is_brought_to_the_new_release(three_brands, new_release, only_brands):
     assert _missing(three_brands[0]) == set(NEW)
     steps = []
 
@@ -143,7 +150,7 @@ def test_migrated_brand_equals_a_new_one(three_brands, new_release):
         drop_brand(born_later)
 
 
-def test_failing_brand_is_left_as_it_was_and_resumed(three_brands, new_release):
+def test_failing_brand_is_left_as_it_was_and_resumed(three_brands, new_release, only_brands):
     broken = three_brands[1]
     with tenant_context(broken), connection.cursor() as cursor:
         cursor.execute("CREATE TABLE event_notes (id int PRIMARY KEY)")
@@ -162,7 +169,7 @@ def test_failing_brand_is_left_as_it_was_and_resumed(three_brands, new_release):
     assert _remarks(broken) == ["filled"]
 
 
-def test_failing_canary_stops_everything(three_brands, new_release):
+def test_failing_canary_stops_everything(three_brands, new_release, only_brands):
     with tenant_context(three_brands[0]), connection.cursor() as cursor:
         cursor.execute("CREATE TABLE event_notes (id int PRIMARY KEY)")
 
@@ -173,7 +180,7 @@ def test_failing_canary_stops_everything(three_brands, new_release):
         assert _missing(brand) == set(NEW)
 
 
-def test_command_checks_and_migrates(three_brands, new_release, capsys):
+def test_command_checks_and_migrates(three_brands, new_release, only_brands, capsys):
     slugs = [brand.slug for brand in three_brands]
     with pytest.raises(CommandError, match="3 of 3 brands are behind"):
         call_command("migrate_fleet", *slugs, check=True)
@@ -185,7 +192,7 @@ def test_command_checks_and_migrates(three_brands, new_release, capsys):
     call_command("migrate_fleet", *slugs, check=True)
 
 
-def test_command_names_the_failing_canary(three_brands, new_release):
+def test_command_names_the_failing_canary(three_brands, new_release, only_brands):
     with tenant_context(three_brands[2]), connection.cursor() as cursor:
         cursor.execute("CREATE TABLE event_notes (id int PRIMARY KEY)")
 
@@ -196,7 +203,7 @@ def test_command_names_the_failing_canary(three_brands, new_release):
 
 
 @pytest.mark.race
-def test_busy_table_is_waited_for(three_brands, new_release, monkeypatch):
+def test_busy_table_is_waited_for(three_brands, new_release, only_brands, monkeypatch):
     monkeypatch.setattr(fleet, "LOCK_TIMEOUT", "100ms")
     brand = three_brands[0]
     held, released = threading.Event(), []
