@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from benefits.grants.queries import UsableBenefit
-from core.templatetags.tessera import day
+from portal.dates import last_day, near_day
+from portal.nav import TierNames
 from portal.reasons import refusal_text, why_text
 
 
@@ -37,13 +38,13 @@ def left_text(item: UsableBenefit) -> str:
             "all": item.granted,
         }
     if item.resets_at is not None:
-        return f"{left} · {_('new ones on %(date)s') % {'date': day(item.resets_at)}}"
+        return f"{left} · {_('new ones on %(date)s') % {'date': near_day(item.resets_at)}}"
     if item.ends_at is not None:
-        return f"{left} · {_('until %(date)s') % {'date': day(item.ends_at)}}"
+        return f"{left} · {_('until %(date)s') % {'date': last_day(item.ends_at)}}"
     return left
 
 
-def row_of(item: UsableBenefit, *, names: dict[str, str]) -> BenefitRow:
+def row_of(item: UsableBenefit, *, names: TierNames) -> BenefitRow:
     """Return one benefit as a line."""
     if item.usable:
         text = left_text(item)
@@ -60,6 +61,6 @@ def row_of(item: UsableBenefit, *, names: dict[str, str]) -> BenefitRow:
     )
 
 
-def rows_of(items: list[UsableBenefit], *, names: dict[str, str]) -> list[BenefitRow]:
+def rows_of(items: list[UsableBenefit], *, names: TierNames) -> list[BenefitRow]:
     """Return all benefits as lines, in the order given."""
     return [row_of(item, names=names) for item in items]

@@ -56,7 +56,17 @@ def text(values: dict[str, str]) -> str:
     )
 
 
-def tier_names(tiers: list[Tier] | None = None) -> dict[str, str]:
-    """Return the name of each tier in force by its code."""
-    found = tiers if tiers is not None else list_tiers(on=clock.today(current_brand().timezone))
-    return {tier.code: text(tier.name) for tier in found}
+class TierNames:
+    """Names of tiers by code; those in force are read when a code is not known yet."""
+
+    def __init__(self, *known: Tier | None) -> None:
+        self._names = {tier.code: text(tier.name) for tier in known if tier is not None}
+        self._is_complete = False
+
+    def of(self, code: str) -> str:
+        """Return the name of a tier, or its code where no tier of today has it."""
+        if code not in self._names and not self._is_complete:
+            today = clock.today(current_brand().timezone)
+            self._names |= {tier.code: text(tier.name) for tier in list_tiers(on=today)}
+            self._is_complete = True
+        return self._names.get(code, code)

@@ -1,5 +1,6 @@
 """Reasons in the member's words; tiers by their names, all else as `benefits.grants.reasons`."""
 
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -9,20 +10,34 @@ from benefits.grants.usability import Reason
 from core.errors import DomainError
 from members.points.models import Entry
 from members.points.values import EntryView
+from portal.dates import near_day
+from portal.nav import TierNames
 
 # The facts that say most about why a member has something.
 _TELLING = ("birthday_month", "tier_reached", "joined", "purchase", "bought", "granted_by_staff")
 
 
-def refusal_text(reason: Reason, tier_names: dict[str, str]) -> str:
+def refusal_text(reason: Reason, tier_names: TierNames) -> str:
     """Return why something cannot be used now, with the next date where there is one."""
     needs: dict[str, Any] = reason.data.get("needs") or {}
     if reason.code == "not_granted" and needs.get("field") == "tier":
         wanted = needs.get("value")
         codes = wanted if isinstance(wanted, list) else [wanted]
-        names = " · ".join(tier_names.get(str(code), str(code)) for code in codes)
+        names = " · ".join(tier_names.of(str(code)) for code in codes)
         return _("For %(tier)s members.") % {"tier": names}
+    if reason.code == "not_granted" and not needs:
+        return _("Not among your benefits at the moment.")
+    if reason.code == "quota_used" and reason.data.get("next_at"):
+        return _("All used · new ones on %(date)s") % {"date": _near(reason.data["next_at"])}
+    if reason.code == "not_yet_started":
+        return _("From %(date)s") % {"date": _near(reason.data["starts_at"])}
+    if reason.code == "ended":
+        return _("Ended on %(date)s") % {"date": _near(reason.data["ended_at"])}
     return reason_text(reason)
+
+
+def _near(value: datetime | str) -> str:
+    return near_day(datetime.fromisoformat(value) if isinstance(value, str) else value)
 
 
 def error_text(error: DomainError) -> str:
@@ -33,11 +48,11 @@ def error_text(error: DomainError) -> str:
         return error.detail
 
 
-def why_text(reasons: list[Reason], tier_names: dict[str, str]) -> str:
+def why_text(reasons: list[Reason], tier_names: TierNames) -> str:
     """Return why something is the member's: the most telling of the reasons kept with it."""
     for reason in reasons:
         if reason.code == "fact" and reason.data.get("field") == "tier":
-            tier = tier_names.get(str(reason.data.get("value")), str(reason.data.get("value")))
+            tier = tier_names.of(str(reason.data.get("value")))
             return _("Because you are %(tier)s") % {"tier": tier}
     for reason in reasons:
         if reason.code in _TELLING:

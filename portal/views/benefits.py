@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.http import Http404, HttpResponse
 from django.urls import reverse
+from django.utils.text import format_lazy
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
@@ -23,7 +24,8 @@ from partners.orders.models import FulfilmentOrder
 from partners.orders.queries import get_order, list_transitions
 from portal.access import MemberRequest, member_page
 from portal.benefit_rows import row_of, rows_of
-from portal.nav import shell, text, tier_names
+from portal.dates import last_day
+from portal.nav import TierNames, shell, text
 from portal.reasons import error_text
 
 PAGE = 20
@@ -35,7 +37,7 @@ OPEN_STATES = {Redemption.State.REQUESTED, Redemption.State.CONFIRMED}
 def index(request: MemberRequest) -> HttpResponse:
     """List all benefits: those that can be used first, then the others with the reason."""
     found = queries.what_may_i_use(member=request.member, at=clock.now(), lang=get_language() or "")
-    rows = rows_of(found, names=tier_names())
+    rows = rows_of(found, names=TierNames())
     context = {
         **shell(active="benefits"),
         "page_title": _("Benefits"),
@@ -62,7 +64,8 @@ def show(request: MemberRequest, code: str) -> HttpResponse:
         **shell(active="benefits", back="benefits"),
         "page_title": item.name,
         "item": item,
-        "row": row_of(item, names=tier_names()),
+        "row": row_of(item, names=TierNames()),
+        "valid_until": last_day(item.ends_at) if item.ends_at else "",
         "recent": queries.list_redemptions(member=request.member, benefit=item.benefit, limit=5),
     }
     return render_page(request, "portal/benefit.html", context)
@@ -128,7 +131,7 @@ def use(request: MemberRequest, code: str) -> HttpResponse:
         **shell(active="benefits", back="benefits"),
         "page_title": item.name,
         "item": item,
-        "row": row_of(item, names=tier_names()),
+        "row": row_of(item, names=TierNames()),
         "form": form,
         "bookable": bookable,
     }
@@ -179,17 +182,21 @@ def cancel(request: MemberRequest, key: UUID) -> HttpResponse:
     return hx_redirect(request, reverse("portal:redemption", args=[redemption.key]))
 
 
+def _stars(count: int) -> Any:
+    return format_lazy(_l("{count} stars"), count=count)
+
+
 class RatingForm(forms.Form):
     """Stars, recommendation and words."""
 
     rating = forms.TypedChoiceField(
         label=_l("How was it?"),
         coerce=int,
-        choices=[(n, str(n)) for n in range(1, 6)],
+        choices=[(1, _l("1 star")), *((n, _stars(n)) for n in range(2, 6))],
         widget=forms.RadioSelect,
     )
     nps = forms.TypedChoiceField(
-        label=_l("How likely are you to recommend us? (0 not at all, 10 very)"),
+        label=_l("How likely are you to recommend us?"),
         coerce=int,
         empty_value=None,
         required=False,

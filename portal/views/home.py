@@ -16,7 +16,7 @@ from members.tiers.queries import get_standing
 from members.tiers.values import Standing
 from portal.access import MemberRequest, member_page
 from portal.benefit_rows import BenefitRow, rows_of
-from portal.nav import shell, text, tier_names
+from portal.nav import TierNames, shell, text
 from tenants.brands.context import current_brand
 
 SHOWN = 4
@@ -28,7 +28,7 @@ def show(request: MemberRequest) -> HttpResponse:
     at = clock.now()
     standing = get_standing(member_id=request.member.pk, at=at)
     balance = get_balance(owner_id=request.member.pk, at=at)
-    names = tier_names()
+    names = TierNames(standing.tier, standing.next_tier) if standing else TierNames()
     found = what_may_i_use(member=request.member, at=at, lang=get_language() or "")
     rows: list[BenefitRow] = rows_of(found, names=names)
     context: dict[str, Any] = {

@@ -19,7 +19,7 @@ from core.ids import uuid7
 from core.web.responses import hx_redirect, render_page
 from members.points.queries import get_balance
 from portal.access import MemberRequest, member_page
-from portal.nav import shell, text, tier_names
+from portal.nav import TierNames, shell, text
 from portal.reasons import error_text, refusal_text
 
 LOW_STOCK = 10
@@ -30,7 +30,7 @@ def _offers(request: MemberRequest) -> list[MallOffer]:
     return queries.list_items(member=request.member, at=clock.now(), lang=get_language() or "")
 
 
-def _row(offer: MallOffer, names: dict[str, str]) -> dict[str, Any]:
+def _row(offer: MallOffer, names: TierNames) -> dict[str, Any]:
     note = refusal_text(offer.reasons[0], names) if offer.reasons else ""
     badge = ""
     if offer.available and offer.stock_left is not None and offer.stock_left <= LOW_STOCK:
@@ -44,7 +44,7 @@ def index(request: MemberRequest) -> HttpResponse:
     offers = _offers(request)
     chosen = request.GET.get("category", "")
     categories = sorted({offer.item.category for offer in offers if offer.item.category})
-    names = tier_names()
+    names = TierNames()
     shown = [offer for offer in offers if not chosen or offer.item.category == chosen]
     context = {
         **shell(active="mall"),
@@ -109,7 +109,7 @@ def item(request: MemberRequest, code: str) -> HttpResponse:
     context = {
         **shell(active="mall", back="mall"),
         "page_title": offer.name,
-        "row": _row(offer, tier_names()),
+        "row": _row(offer, TierNames()),
         "offer": offer,
         "form": form,
         "balance": get_balance(owner_id=request.member.pk, at=clock.now()),

@@ -7,7 +7,10 @@ from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 
 from core import clock
+from core.templatetags.tessera import money
 from core.web.responses import render_page
+from members.earning.models import Earning
+from members.earning.queries import list_earnings
 from members.points import queries
 from members.points.models import Entry
 from members.points.values import EntryView, LotView
@@ -16,6 +19,9 @@ from portal.nav import shell
 from portal.reasons import entry_title
 
 PAGE = 30
+DAYS_SHOWN = 4
+PLAIN = 10_000
+WALLET = "points"
 ICONS = {
     Entry.Kind.EARN: "circle-plus",
     Entry.Kind.REDEEM: "gift",
@@ -44,9 +50,7 @@ def index(request: MemberRequest) -> HttpResponse:
         **shell(active="points"),
         "page_title": _("Points"),
         "balance": queries.get_balance(owner_id=request.member.pk, at=at),
-        "lots": [lot for lot in queries.list_lots(owner_id=request.member.pk) if lot.expires_on][
-            :4
-        ],
+        "expiring": _by_day(queries.list_lots(owner_id=request.member.pk))[:DAYS_SHOWN],
         "rows": [_row(entry) for entry in found[:PAGE]],
         "next": str(found[PAGE - 1].seq) if len(found) > PAGE else "",
     }
@@ -86,10 +90,24 @@ def _facts(entry: EntryView) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     if cause.get("reason"):
         facts.append((_("Reason"), str(cause["reason"])))
-    if cause.get("rule"):
-        facts.append((_("Rule"), str(cause["rule"])))
-    if cause.get("multiplier_bp") and cause["multiplier_bp"] != 10_000:
-        facts.append((_("Your tier's multiplier"), f"× {cause['multiplier_bp'] / 10_000:g}"))
-    if cause.get("tier"):
-        facts.append((_("Tier"), str(cause["tier"])))
+    if entry.source_type == "purchase" and entry.source_id and cause.get("rule"):
+        for earning in list_earnings(purchase_ids=[entry.source_id]):
+            if earning.rule_id == cause["rule"] and earning.wallet == WALLET:
+                facts += _of_purchase(earning)
+    return facts
+
+
+def _of_purchase(earning: Earning) -> list[tuple[str, str]]:
+    purchase = earning.purchase
+    facts = [
+        (_("Purchase"), purchase.external_id),
+        (_("Amount"), money(earning.eligible_minor, purchase.currency)),
+        (_("What counts"), earning.rule.name),
+    ]
+    for label, points_bp in (
+        (_("Your tier's multiplier"), earning.tier_bp),
+        (_("Campaign"), earning.campaign_bp),
+    ):
+        if points_bp is not None and points_bp != PLAIN:
+            facts.append((label, f"× {points_bp / PLAIN:g}"))
     return facts
