@@ -48,9 +48,7 @@ structlog.configure(
 def formatter(*, json: bool, **_ignored: object) -> logging.Formatter:
     """Make the formatter used by every handler: JSON lines, or readable lines on a terminal."""
     renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if json
-        else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_PROCESSORS,
