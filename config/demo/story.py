@@ -45,6 +45,7 @@ from partners.orders.models import FulfilmentOrder
 from partners.orders.queries import get_order
 from tenants.audit.operations import seal
 from tenants.events.operations import deliver_pending
+from tenants.jobs.operations import run_pending
 
 Report = Callable[[int, int], None]
 MALL_ORDERS = 28
@@ -75,6 +76,7 @@ class Story:
         launch_month = first_of(self.today, back=BUDGET_MONTHS_BACK)
         pilot_month = first_of(self.today, back=2)
         self.made = begin(self.spec, at=self._noon(months[0][0]))
+        run_pending(at=self._noon(months[0][0], hour=1))
         for number, (start, end) in enumerate(months):
             self.report(number, len(months) + 1)
             if start == launch_month:
@@ -393,8 +395,9 @@ class Story:
                 by=self.made.actor("manager"),
                 at=self.now - timedelta(hours=20),
             )
-        compute_month(day=first_of(self.today, back=1), at=self.now)
-        compute_month(day=self.today, at=self.now)
+        # Uses that were called off later belong to the month of their request.
+        for back in range(BUDGET_MONTHS_BACK, -1, -1):
+            compute_month(day=first_of(self.today, back=back), at=self.now)
         check_alerts(at=self.now)
         _deliver(self.now)
         seal(at=self.now)
