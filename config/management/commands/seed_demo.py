@@ -40,8 +40,6 @@ class Command(BaseCommand):
         if only:
             self._one(next(spec for spec in BRANDS if spec.slug == only))
             return
-        folder = Path(settings.DATA_DIR) / "demo"
-        folder.mkdir(parents=True, exist_ok=True)
         missing = [spec for spec in BRANDS if not _is_told(spec)]
         if missing:
             ensure_template()
@@ -54,7 +52,8 @@ class Command(BaseCommand):
     def _one(self, spec: BrandSpec) -> None:
         if _is_told(spec):
             return
-        _remove_half_told(spec)
+        _facts_path(spec).parent.mkdir(parents=True, exist_ok=True)
+        _refuse_half_told(spec)
         with override("en"):
             brand = create_brand(
                 slug=spec.slug,
@@ -81,10 +80,9 @@ def _is_told(spec: BrandSpec) -> bool:
     return _facts_path(spec).exists() and Brand.objects.filter(slug=spec.slug).exists()
 
 
-def _remove_half_told(spec: BrandSpec) -> None:
-    """Take away a brand whose story was broken off: its slug is freed, its schema stays apart."""
-    half = Brand.objects.filter(slug=spec.slug).first()
-    if half is not None:
+def _refuse_half_told(spec: BrandSpec) -> None:
+    """Stop where a story was broken off: half a year would not add up."""
+    if Brand.objects.filter(slug=spec.slug).exists():
         raise CommandError(
             f"The demo brand {spec.slug} was broken off half way. Run `make clean` and start again."
         )
