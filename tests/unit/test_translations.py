@@ -108,17 +108,22 @@ def _entries(language: str) -> list[Message]:
     return [message for message in _catalog(language) if message.id]
 
 
-def _single(text: str | tuple[str, ...] | list[str]) -> str:
-    return text if isinstance(text, str) else text[0]
+def _forms(message: Message) -> list[str]:
+    """Return the singular and, where there is one, the plural."""
+    return [message.id] if isinstance(message.id, str) else list(message.id or ())
+
+
+def _key(message: Message) -> Key:
+    return message.context, _forms(message)[0]
 
 
 def _written(message: Message) -> str:
-    return message.string if isinstance(message.string, str) else message.string[0]
+    return message.string if isinstance(message.string, str) else "".join(message.string or ())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_of_the_sources_is_in_the_catalogue(language: str) -> None:
-    have = {(message.context, _single(message.id)) for message in _entries(language)}
+    have = {_key(message) for message in _entries(language)}
 
     assert sorted(map(str, _source_texts().keys() - have)) == []
 
@@ -126,9 +131,9 @@ def test_every_text_of_the_sources_is_in_the_catalogue(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_texts_with_a_plural_have_one_in_the_catalogue(language: str) -> None:
     have = {
-        (message.context, message.id[0]): message.id[1]
+        _key(message): _forms(message)[1]
         for message in _entries(language)
-        if not isinstance(message.id, str)
+        if len(_forms(message)) > 1
     }
     wanted = {key: plural for key, plural in _source_texts().items() if plural}
 
@@ -150,9 +155,7 @@ def test_placeholders_are_those_of_the_text(language: str) -> None:
         message.id
         for message in _entries(language)
         if sorted(_PLACEHOLDER.findall(_written(message)))
-        != sorted(
-            _PLACEHOLDER.findall(message.id if isinstance(message.id, str) else message.id[1])
-        )
+        != sorted(_PLACEHOLDER.findall(_forms(message)[-1]))
     ]
 
     assert wrong == []
@@ -163,7 +166,7 @@ def test_line_breaks_at_the_ends_are_kept(language: str) -> None:
     wrong = [
         message.id
         for message in _entries(language)
-        if (_single(message.id).startswith("\n"), _single(message.id).endswith("\n"))
+        if (_forms(message)[0].startswith("\n"), _forms(message)[0].endswith("\n"))
         != (_written(message).startswith("\n"), _written(message).endswith("\n"))
     ]
 
@@ -185,8 +188,7 @@ def test_each_script_is_kept_pure(language: str, foreign: set[str]) -> None:
 
 def test_both_catalogues_hold_the_same_texts() -> None:
     simplified, traditional = (
-        {(message.context, _single(message.id)) for message in _entries(language)}
-        for language in LANGUAGES
+        {_key(message) for message in _entries(language)} for language in LANGUAGES
     )
 
     assert simplified == traditional
