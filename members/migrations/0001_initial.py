@@ -1390,12 +1390,8 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="account",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("held__gte", 0),
-                    ("pending__gte", 0),
-                    ("pending__lte", django.db.models.functions.comparison.Greatest("balance", 0)),
-                ),
-                name="account_parts_make_sense",
+                condition=models.Q(("held__gte", 0)),
+                name="account_held_not_negative",
             ),
         ),
         migrations.AddIndex(
