@@ -26,6 +26,7 @@ from portal.access import MemberRequest, member_page
 from portal.benefit_rows import row_of, rows_of
 from portal.dates import last_day
 from portal.nav import TierNames, shell, text
+from portal.order_steps import steps_of
 from portal.reasons import error_text
 
 PAGE = 20
@@ -163,7 +164,7 @@ def follow(request: MemberRequest, key: UUID) -> HttpResponse:
         "page_title": text(redemption.benefit.name),
         "redemption": redemption,
         "order": order,
-        "steps": list(list_transitions(order_id=order.pk)) if order else [],
+        "steps": steps_of(list_transitions(order_id=order.pk)) if order else [],
         "is_open": is_open,
         "may_rate": redemption.state == Redemption.State.FULFILLED and redemption.rating is None,
     }

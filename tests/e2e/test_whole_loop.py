@@ -96,6 +96,13 @@ def _carry_out(ann: Visitor, code: str) -> int:
     # The page asks by itself, without being loaded again.
     ann.page.wait_for_selector("#status a:has-text('How was it?')", timeout=15_000)
     assert ann.page.locator(".code-text").count() == 0
+    assert ann.page.locator(".event-title").all_inner_texts() == [
+        "Done",
+        "It has begun",
+        "The appointment is set",
+        "A provider has accepted",
+        "We ask a provider",
+    ]
     ann.check()
     return int(price)
 

@@ -134,6 +134,7 @@ def test_the_order_with_a_partner_is_shown(portal: Portal) -> None:
     assert order.number in html
     assert made.code in html
     assert portal.offering.partner.name in html
+    assert "We ask a provider" in html
 
 
 def test_an_item_is_ordered_once_however_often_it_is_sent(portal: Portal) -> None:
