@@ -153,10 +153,12 @@ def transactions_per_second(brand: Brand, script: str, *, clients: int = 16) -> 
     ):
         if name in facts:
             environment[variable] = facts[name]
-    text = f"\\set m random(1, {MEMBERS})\n\\set n random(5, 150)\n"
-        "\\set k random(1, 9000000000000000000)\n" + " ".join(
-        script.format(schema=brand.schema_name).split()
-    )
+    variables = f"""
+        \\set m random(1, {MEMBERS})
+        \\set n random(5, 150)
+        \\set k random(1, 9000000000000000000)
+    """
+    text = variables + " ".join(script.format(schema=brand.schema_name).split())
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(text + "\n")
         file.flush()
