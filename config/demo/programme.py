@@ -1,6 +1,6 @@
 """Sets up a demo brand's programme: staff, wallets, tiers, benefits, rules, mall, partners, budget."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 
 from benefits.budget import operations as budget
@@ -22,6 +22,8 @@ from members.earning.rule_operations import create_rule as create_earning_rule
 from members.points.operations import change_wallet
 from members.tiers import operations as tiers
 from members.tiers.values import TierDraft
+from partners.orders.dispatch import get_policy
+from partners.orders.operations import set_policy
 from partners.pool import operations as pool
 from partners.pool.models import Partner
 from tenants.accounts.keys import create_api_key
@@ -113,6 +115,7 @@ def launch(spec: BrandSpec, made: Programme, *, at: datetime) -> None:
     _rules(spec, made, at)
     _mall(spec, made, at)
     _partners(spec, made, at)
+    _patience(made, at)
     _keys(spec, made, at)
 
 
@@ -257,6 +260,18 @@ def _partners(spec: BrandSpec, made: Programme, at: datetime) -> None:
                 by=manager,
                 at=at,
             )
+
+
+def _patience(made: Programme, at: datetime) -> None:
+    """Partners of the demo have half a day to answer, so that open offers can be looked at."""
+    policy = get_policy()
+    set_policy(
+        weights=asdict(policy.weights),
+        accept_minutes=720,
+        horizon_days=policy.horizon_days,
+        by=made.actor("manager"),
+        at=at,
+    )
 
 
 def _keys(spec: BrandSpec, made: Programme, at: datetime) -> None:

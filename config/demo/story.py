@@ -43,6 +43,7 @@ from partners.orders import operations as orders
 from partners.orders.errors import OrderNotFoundError
 from partners.orders.models import FulfilmentOrder
 from partners.orders.queries import get_order
+from partners.pool.errors import NoCapacityError
 from tenants.audit.operations import seal
 from tenants.events.operations import deliver_pending
 from tenants.jobs.operations import run_pending
@@ -219,7 +220,10 @@ class Story:
         _deliver(until)
 
     def _use(self, grant: Grant, start: date, end: date, *, running: bool) -> None:
+        fresh = running and self.rng.random() < 0.12
         at = max(self._sometime(start, end), grant.starts_at + timedelta(minutes=1))
+        if fresh:
+            at = self.now - timedelta(minutes=self.rng.randint(10, 200))
         member = Actor(kind="member", id=grant.member_id, label=grant.member.number)
         try:
             redemption = grants.redeem(
@@ -231,11 +235,12 @@ class Story:
             )
         except DomainError:  # used up, or a right that ended on the way
             return
-        late = running and (self.now - at) < timedelta(days=6)
+        late = running and (self.now - at) < timedelta(days=7)
         if redemption.channel == Benefit.Channel.PARTNER:
             _deliver(at)
-            self._partner(redemption, at, late=late)
-        elif redemption.channel in {Benefit.Channel.STAFF, Benefit.Channel.CODE}:
+            if not fresh:
+                self._partner(redemption, at, late=late)
+        elif redemption.channel in {Benefit.Channel.STAFF, Benefit.Channel.CODE} and not fresh:
             self._till(redemption, at, late=late)
         self._rate(redemption, member)
 
@@ -256,22 +261,20 @@ class Story:
             order = get_order(redemption_id=redemption.pk)
         except OrderNotFoundError:
             return
-        order = self._answers(order, at, late=late)
+        order = self._answers(order, at)
         chance = self.rng.random()
-        if order.state != FulfilmentOrder.State.ACCEPTED or (late and chance < 0.3):
+        if order.state != FulfilmentOrder.State.ACCEPTED or (late and chance < 0.25):
+            return
+        when = self._appointment(order, at)
+        if when is None or when >= self.now - timedelta(hours=1) or (late and chance < 0.45):
             return
         partner = self._partner_actor(order)
-        when = at + timedelta(days=self.rng.randint(1, 4), hours=2)
-        order = orders.schedule(
-            order=order,
+        order = orders.start(
+            order=get_order(number=order.number),
             partner_id=order.partner_id,
-            when=when,
             by=partner,
-            at=self._later(at, hours=3),
+            at=when,
         )
-        if when >= self.now - timedelta(hours=1) or (late and chance < 0.5):
-            return
-        order = orders.start(order=order, partner_id=order.partner_id, by=partner, at=when)
         if late and chance < 0.6:
             return
         if chance > 0.97:
@@ -292,11 +295,26 @@ class Story:
             at=self._later(when, hours=2),
         )
 
-    def _answers(self, order: FulfilmentOrder, at: datetime, *, late: bool) -> FulfilmentOrder:
+    def _appointment(self, order: FulfilmentOrder, at: datetime) -> datetime | None:
+        """Find a day on which the partner has room; None when it is booked out."""
+        for days in range(self.rng.randint(1, 3), 9):
+            when = at + timedelta(days=days, hours=2)
+            try:
+                orders.schedule(
+                    order=order,
+                    partner_id=order.partner_id,
+                    when=when,
+                    by=self._partner_actor(order),
+                    at=self._later(at, hours=3),
+                )
+            except NoCapacityError:
+                continue
+            return when
+        return None
+
+    def _answers(self, order: FulfilmentOrder, at: datetime) -> FulfilmentOrder:
         for attempt in range(4):
             if order.state != FulfilmentOrder.State.OFFERED or order.partner_id is None:
-                return order
-            if late and self.rng.random() < 0.15:
                 return order
             code = next(c for c, p in self.made.partners.items() if p.pk == order.partner_id)
             accepts = next(p.accepts for p in self.spec.partners if p.code == code)
