@@ -8,7 +8,6 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
-from django.utils.translation import pgettext
 
 from console.forms import DateInput
 from core.errors import DomainError
@@ -72,7 +71,7 @@ class SchemeForm(forms.Form):
             }
         labels = {
             "name": _("Name"),
-            "code": pgettext("short name", "Code"),
+            "code": _("Code"),
             "entry": _("Reached at"),
             "keep": _("Kept at"),
             "multiplier": _("Points ×"),

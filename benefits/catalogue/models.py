@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9_-]{0,39}$")
 
@@ -30,7 +31,7 @@ class Benefit(models.Model):
 
     class Channel(models.TextChoices):
         INSTANT = "instant", _("At once")
-        CODE = "code", _("Code")
+        CODE = "code", pgettext_lazy("coupon", "Code")
         PARTNER = "partner", _("Partner")
         STAFF = "staff", _("Staff")
 

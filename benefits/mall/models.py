@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Cast, Concat, Greatest, Length, LPad
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from benefits.catalogue.models import CODE, Benefit, CodePool
 from benefits.grants.models import Grant
@@ -20,7 +21,7 @@ class MallItem(models.Model):
     class Kind(models.TextChoices):
         PHYSICAL = "physical", _("Goods")
         VIRTUAL = "virtual", _("Virtual")
-        CODE = "code", _("Code")
+        CODE = "code", pgettext_lazy("coupon", "Code")
         BENEFIT = "benefit", _("Benefit")
         PARTNER = "partner", _("Partner service")
 
