@@ -120,9 +120,9 @@ class Visitor:
         assert self.problems == [], f"{self.page.url}: {self.problems}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Return the system's Chromium."""
+    """Return the system's Chromium; closed with the module, and its event loop with it."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}: the browser tests did not run")
     # Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
