@@ -50,6 +50,15 @@ def post(function: str, *arguments: Any) -> Posting:
 
     :raises WrongSchemaError: if the connection works in another brand's schema.
     """
+    posting, _ = post_in_detail(function, *arguments)
+    return posting
+
+
+def post_in_detail(function: str, *arguments: Any) -> tuple[Posting, int]:
+    """Call a posting function; return its detail as well: a hold's number of points.
+
+    :raises WrongSchemaError: if the connection works in another brand's schema.
+    """
     marks = ", ".join(["%s"] * (len(arguments) + 1))
     schema = current_brand().schema_name
     try:
@@ -63,7 +72,8 @@ def post(function: str, *arguments: Any) -> Posting:
             raise KeyReusedError from error
         raise
     if outcome in {"posted", "replayed"}:
-        return Posting(account, seq, balance, delta, outcome == "replayed", shortfall or 0)
+        posting = Posting(account, seq, balance, delta, outcome == "replayed", shortfall or 0)
+        return posting, detail or 0
     if outcome == "wrong_schema":
         raise WrongSchemaError(expected=schema)
     raise _REFUSALS[outcome](detail)

@@ -5,6 +5,9 @@ stays locked until the end of that transaction: take accounts before anything el
 (lock order: account → lots → hold → stock), and several accounts in the order of their keys
 (`earn_many` does).
 
+Credits, spendings and reversals tell nobody: the caller knows what they mean and writes the
+event.
+
 Every posting has a `key`, unique per brand for ever. The same key again returns the first posting
 with `replayed=True` and writes nothing; with another kind, amount or account it is refused. A
 refused operation has changed nothing and leaves the caller's transaction usable.
@@ -29,6 +32,7 @@ from members.points._calls import (
     brand_day,
     check_amount,
     post,
+    post_in_detail,
     run_chunk,
     wallet_id,
 )
@@ -44,7 +48,7 @@ from members.points.values import (
     Source,
 )
 from tenants.audit.operations import record
-from tenants.events.operations import emit_many
+from tenants.events.operations import emit, emit_many
 
 __all__ = [
     "MAX_POINTS",
@@ -199,48 +203,48 @@ def hold(
 ) -> Posting:
     """Set points aside, until they are captured or released; after `until` a job releases them.
 
+    Event: `points.held`.
+
     The hold is named later by this posting's `ref` or by its key.
 
     :raises InsufficientPointsError, InvalidPointsError, AccountMissingError, KeyReusedError: as
         `redeem`.
     """
-    return post(
-        "points_spend",
-        Entry.Kind.HOLD.value,
-        wallet_id(wallet),
-        owner_id,
-        check_amount(amount),
-        key,
-        at,
-        brand_day(at),
-        source.type,
-        source.id,
-        as_json(cause),
-        until,
-    )
+    with transaction.atomic():
+        posting = post(
+            "points_spend",
+            Entry.Kind.HOLD.value,
+            wallet_id(wallet),
+            owner_id,
+            check_amount(amount),
+            key,
+            at,
+            brand_day(at),
+            source.type,
+            source.id,
+            as_json(cause),
+            until,
+        )
+        _tell("points.held", posting, amount, at, source)
+    return posting
 
 
 def capture(*, hold_ref: EntryRef | UUID, key: UUID, at: datetime, source: Source) -> Posting:
     """Spend the held points for good. The balance stays, as they had left it; the delta is 0.
 
+    Event: `points.captured`.
+
     :raises EntryMissingError: if there is no such hold.
     :raises HoldNotOpenError: if it is captured, released or past its time; data: state.
     :raises KeyReusedError: if the key belongs to another posting.
     """
-    return post(
-        "points_end_hold",
-        Entry.Kind.CAPTURE.value,
-        *_address(hold_ref),
-        key,
-        at,
-        brand_day(at),
-        source.type,
-        source.id,
-    )
+    return _end_hold(Entry.Kind.CAPTURE, "points.captured", hold_ref, key, at, source)
 
 
 def release(*, hold_ref: EntryRef | UUID, key: UUID, at: datetime, source: Source) -> Posting:
     """Give held points back to the lots they came from; a debt is paid first.
+
+    Event: `points.released`.
 
     Points whose last good day has passed come back as a lot with the wallet's grace expiry.
 
@@ -248,16 +252,7 @@ def release(*, hold_ref: EntryRef | UUID, key: UUID, at: datetime, source: Sourc
     :raises HoldNotOpenError: if it is captured or released; data: state.
     :raises KeyReusedError: if the key belongs to another posting.
     """
-    return post(
-        "points_end_hold",
-        Entry.Kind.RELEASE.value,
-        *_address(hold_ref),
-        key,
-        at,
-        brand_day(at),
-        source.type,
-        source.id,
-    )
+    return _end_hold(Entry.Kind.RELEASE, "points.released", hold_ref, key, at, source)
 
 
 def reverse(
@@ -308,6 +303,8 @@ def adjust(
 ) -> Posting:
     """Correct a balance by hand, up or down, with a reason; writes an audit entry.
 
+    Event: `points.adjusted`.
+
     :raises InsufficientPointsError: if a lowering passes what is available.
     :raises InvalidPointsError: if the amount is 0 or too large, or the reason is empty.
     :raises AccountMissingError, KeyReusedError: as `earn`.
@@ -333,6 +330,7 @@ def adjust(
                 changes={"balance": [posting.balance - posting.delta, posting.balance]},
                 reason=reason,
             )
+        _tell("points.adjusted", posting, amount, at, Source("adjustment", by.id or 0))
     return posting
 
 
@@ -438,6 +436,49 @@ _RULES = frozenset(
         "cost_per_point_micro",
     }
 )
+
+
+def _end_hold(
+    kind: Entry.Kind,
+    event: str,
+    hold_ref: EntryRef | UUID,
+    key: UUID,
+    at: datetime,
+    source: Source,
+) -> Posting:
+    with transaction.atomic():
+        posting, amount = post_in_detail(
+            "points_end_hold",
+            kind.value,
+            *_address(hold_ref),
+            key,
+            at,
+            brand_day(at),
+            source.type,
+            source.id,
+        )
+        _tell(event, posting, amount, at, source)
+    return posting
+
+
+def _tell(event: str, posting: Posting, amount: int, at: datetime, source: Source) -> None:
+    """Write the event of a new posting. To this room the owner is opaque; outside, a member."""
+    if posting.replayed:
+        return
+    owner_id, wallet = Account.objects.values_list("owner_id", "wallet__code").get(
+        id=posting.account_id
+    )
+    emit(
+        type=event,
+        subject=f"member:{owner_id}",
+        data={
+            "wallet": wallet,
+            "points": amount,
+            "balance": posting.balance,
+            "source": f"{source.type}:{source.id}",
+        },
+        at=at,
+    )
 
 
 def _address(ref: EntryRef | UUID) -> tuple[UUID | None, int | None, int | None]:

@@ -72,5 +72,6 @@ BEGIN
     VALUES (o_account, o_seq, p_kind, o_delta, o_balance, p_key, v_entry.seq, v_lots,
             p_source_type, p_source_id, p_at);
     o_outcome := 'posted';
+    o_detail := v_hold.amount;
 END
 $$;

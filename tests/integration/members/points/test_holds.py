@@ -14,6 +14,7 @@ from members.points.errors import (
     KeyReusedError,
 )
 from members.points.models import Entry, Hold
+from tenants.events.models import Event
 from tests.integration.members.points.conftest import OWNER, SOURCE, Ledger
 
 MARCH, APRIL, MAY = date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31)
@@ -121,3 +122,25 @@ def test_unknown_holds(ledger: Ledger) -> None:
             with pytest.raises(EntryMissingError):
                 operation(hold_ref=ref, key=uuid.uuid4(), at=ledger.at, source=SOURCE)
         assert queries.get_hold(hold_ref=ref) is None
+
+
+def test_each_step_of_a_hold_is_told_once(ledger: Ledger) -> None:
+    ledger.earn(50, MAY)
+    key = uuid.uuid4()
+    held = ledger.hold(20, key=key)
+    ledger.hold(20, key=key)
+    other = ledger.hold(10)
+    ended = uuid.uuid4()
+    ledger.end("capture", held, key=ended)
+    ledger.end("capture", held, key=ended)
+    ledger.end("release", other)
+    with pytest.raises(HoldNotOpenError):
+        ledger.end("release", other)
+    told = Event.objects.order_by("id").values_list("type", "subject", "data")
+    common = {"wallet": "points", "source": "test:1"}
+    assert list(told) == [
+        ("points.held", f"member:{OWNER}", {"points": 20, "balance": 30, **common}),
+        ("points.held", f"member:{OWNER}", {"points": 10, "balance": 20, **common}),
+        ("points.captured", f"member:{OWNER}", {"points": 20, "balance": 20, **common}),
+        ("points.released", f"member:{OWNER}", {"points": 10, "balance": 30, **common}),
+    ]

@@ -57,7 +57,7 @@ def test_a_balance_is_one_query(
         queries.get_balance(owner_id=OWNER, at=ledger.at)
 
 
-@pytest.mark.parametrize("operation", ["earn", "redeem", "hold"])
+@pytest.mark.parametrize("operation", ["earn", "redeem"])
 def test_a_posting_is_one_statement(
     ledger: Ledger, django_assert_num_queries: pytest.FixtureRequest, operation: str
 ) -> None:
