@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.conf import settings
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from benefits.catalogue.models import Benefit
@@ -22,7 +22,9 @@ class ProfileForm(FoldedForm):
     folded_label = _("More: region, store, language, tags")
     folded = ("gender", "birthday", "region", "store_code", "locale", "tags")
 
-    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    name = forms.CharField(
+        label=pgettext_lazy("of a person", "Name"), max_length=120, required=False
+    )
     email = forms.EmailField(
         label=_("E-mail"), required=False, help_text=_("The member signs in by a code sent there.")
     )

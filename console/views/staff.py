@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import pgettext_lazy
 
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse, show_form
@@ -60,7 +61,7 @@ class InviteForm(RoleForm):
     """Somebody who shall work here."""
 
     email = forms.EmailField(label=_l("E-mail"), help_text=_l("They sign in by a code sent there."))
-    name = forms.CharField(label=_l("Name"), max_length=120)
+    name = forms.CharField(label=pgettext_lazy("of a person", "Name"), max_length=120)
     field_order = ("email", "name", "role")
 
 

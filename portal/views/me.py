@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import pgettext_lazy
 
 from core import clock
 from core.errors import DomainError
@@ -20,7 +21,9 @@ from portal.nav import shell
 class ProfileForm(forms.Form):
     """What a member may change."""
 
-    name = forms.CharField(label=_l("Name"), max_length=120, required=False)
+    name = forms.CharField(
+        label=pgettext_lazy("of a person", "Name"), max_length=120, required=False
+    )
     phone = forms.CharField(label=_l("Phone"), max_length=30, required=False)
     birthday = forms.DateField(
         label=_l("Birthday"),
