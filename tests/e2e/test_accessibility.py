@@ -13,7 +13,16 @@ from tests.e2e.programme import Caller, issue_monthly, relay
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
 
 ANN = "ann@example.com"
-PAGES = ("/", "/benefits/", "/mall/", "/points/")
+PAGES = (
+    "/",
+    "/benefits/",
+    "/mall/",
+    "/points/",
+    "/me/",
+    "/accounts/2fa/",
+    "/accounts/2fa/totp/activate/",
+    "/accounts/2fa/webauthn/add/",
+)
 GRAVE = {"moderate", "serious", "critical"}
 
 
@@ -53,6 +62,7 @@ def test_portal_and_sign_in_have_no_grave_violation(
         ann.wear(theme)
         for path in PAGES:
             page = ann.open(path)
+            assert page.url == f"{site.url}{path}"
             assert page.get_attribute("html", "data-ui-theme") == theme
             assert page.locator("main *").count() > 10
             found += _violations(axe, ann, theme)
