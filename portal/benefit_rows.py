@@ -38,9 +38,11 @@ def left_text(item: UsableBenefit) -> str:
             "all": item.granted,
         }
     if item.resets_at is not None:
-        return f"{left} · {_('new ones on %(date)s') % {'date': near_day(item.resets_at)}}"
+        renewal = _("new ones on %(date)s") % {"date": near_day(item.resets_at)}
+        return f"{left} · {renewal}"
     if item.ends_at is not None:
-        return f"{left} · {_('until %(date)s') % {'date': last_day(item.ends_at)}}"
+        end = _("until %(date)s") % {"date": last_day(item.ends_at)}
+        return f"{left} · {end}"
     return left
 
 
