@@ -1,6 +1,7 @@
 """URLs of a brand's host: the portal at `/`, the console, the APIs, signing in."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 handler400 = "core.web.errors.bad_request"
 handler403 = "core.web.errors.permission_denied"
@@ -11,6 +12,8 @@ urlpatterns = [
     path("", include("core.web.urls")),
     path("console/", include("console.urls")),
     path("api/", include("api.urls")),
+    # A member's address is the one on file; nobody changes it apart from that.
+    path("accounts/email/", RedirectView.as_view(pattern_name="mfa_index")),
     path("accounts/", include("allauth.urls")),
     path("", include("portal.urls")),
 ]
