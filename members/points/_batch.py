@@ -115,11 +115,15 @@ WITH numbered AS (
     FROM credited
 ), summed AS (
     SELECT account_id, count(*) AS entries, sum(amount)::bigint AS points,
-           coalesce(sum(remaining) FILTER (WHERE waits), 0)::bigint AS pending
+           coalesce(sum(remaining) FILTER (WHERE waits), 0)::bigint AS pending,
+           min(good_until) AS first_on, min(seq) AS first_seq
     FROM credited GROUP BY account_id
 ), moved AS (
     UPDATE members_account a
-    SET balance = a.balance + s.points, pending = a.pending + s.pending, seq = a.seq + s.entries
+    SET balance = a.balance + s.points, pending = a.pending + s.pending, seq = a.seq + s.entries,
+        first_open_on = least(a.first_open_on, s.first_on),
+        first_open_seq = CASE WHEN s.first_on < a.first_open_on THEN s.first_seq
+                              ELSE a.first_open_seq END
     FROM summed s WHERE a.id = s.account_id
 )
 SELECT coalesce(sum(entries), 0)::bigint, coalesce(sum(points), 0)::bigint FROM summed

@@ -139,6 +139,13 @@ WHERE is_pending AND (available_at IS NULL OR remaining = 0)
 ORDER BY account_id, seq LIMIT %s
 """
 
+_OVERLOOKED: Final = """
+SELECT l.account_id, l.expires_on, l.seq, a.first_open_on, a.first_open_seq
+FROM members_lot l JOIN members_account a ON a.id = l.account_id
+WHERE l.is_open AND (l.expires_on, l.seq) < (a.first_open_on, a.first_open_seq)
+ORDER BY 1, 2, 3 LIMIT %s
+"""
+
 _REVERSALS: Final = """
 SELECT r.account_id, r.seq, CASE r.kind WHEN 7 THEN points_sum(r.lots) ELSE abs(r.delta) END,
        sum(abs(e.delta) + coalesce(e.shortfall, 0))
@@ -190,6 +197,9 @@ def check_lots() -> list[str]:
         f"lot {row[0]}/{row[1]}/{row[2]}: earned {row[3]}, remaining {row[4]}; journal: earned "
         f"{row[5]}, spent {row[6]}, expired {row[7]}, reversed {row[8]}, held {row[9]}"
         for row in _rows(_LOTS)
+    ] + [
+        f"lot {row[0]}/{row[1]}/{row[2]} is open before {row[3]}/{row[4]}, where spending begins"
+        for row in _rows(_OVERLOOKED)
     ]
 
 

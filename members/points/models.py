@@ -20,6 +20,8 @@ from django.utils.translation import gettext_lazy as _
 
 # The last good day of points that never expire: a date, so that it sorts after all others.
 NEVER = date(9999, 12, 31)
+# Day 0 of the day numbers in `Entry.lots`; no lot expires before it.
+FIRST_DAY = date(2000, 1, 1)
 
 
 class Wallet(models.Model):
@@ -100,6 +102,9 @@ class Account(models.Model):
     refuses a falling balance below zero in any other wallet). `pending` is the part in lots that
     wait for their day. `held` has left the balance for open holds. `seq` is the number of the
     last entry: entries of an account are numbered without gaps.
+
+    No lot before (`first_open_on`, `first_open_seq`) is open: spending starts looking there, so that
+    it costs the same after ten years of spent lots. It may lag behind.
     """
 
     wallet = models.ForeignKey(
@@ -111,6 +116,8 @@ class Account(models.Model):
     held = models.BigIntegerField(default=0)
     seq = models.BigIntegerField(default=0)
     opened_at = models.DateTimeField()
+    first_open_on = models.DateField(db_default=FIRST_DAY)
+    first_open_seq = models.BigIntegerField(db_default=0)
 
     class Meta:
         constraints = [

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from members.points._calls import brand_day, wallet_id
 from members.points.errors import AccountMissingError
-from members.points.models import NEVER, Account, Entry, Hold, Lot, Wallet
+from members.points.models import FIRST_DAY, NEVER, Account, Entry, Hold, Lot, Wallet
 from members.points.values import (
     Balance,
     BookLine,
@@ -228,7 +228,7 @@ def expiring_sql(owner: str, *, on: date, days: int = 30, wallet_id: int = 1) ->
 
 def _entry_view(entry: Entry) -> EntryView:
     changes = tuple(
-        LotChange(_FIRST_DAY + timedelta(days=day), seq, quantity)
+        LotChange(FIRST_DAY + timedelta(days=day), seq, quantity)
         for day, seq, quantity in zip(
             entry.lots[0::3], entry.lots[1::3], entry.lots[2::3], strict=True
         )
@@ -250,7 +250,3 @@ def _entry_view(entry: Entry) -> EntryView:
         cause=entry.cause,
         lots=changes,
     )
-
-
-# Day 0 of the day numbers in `Entry.lots`.
-_FIRST_DAY: Final = date(2000, 1, 1)

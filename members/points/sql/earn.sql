@@ -34,7 +34,9 @@ BEGIN
     UPDATE members_account
     SET balance = balance + p_amount, seq = seq + 1,
         pending = pending
-            + CASE WHEN v_waits THEN p_amount - least(p_amount, greatest(-balance, 0)) ELSE 0 END
+            + CASE WHEN v_waits THEN p_amount - least(p_amount, greatest(-balance, 0)) ELSE 0 END,
+        first_open_on = least(first_open_on, v_expires_on),
+        first_open_seq = CASE WHEN v_expires_on < first_open_on THEN seq + 1 ELSE first_open_seq END
     WHERE owner_id = p_owner AND wallet_id = p_wallet
     RETURNING id, seq, balance INTO o_account, o_seq, o_balance;
     IF NOT FOUND THEN

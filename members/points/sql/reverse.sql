@@ -15,6 +15,8 @@ DECLARE
     v_late bigint := 0;
     v_back bigint[] := '{}';
     v_changes bigint[] := '{}';
+    v_first_day bigint;
+    v_first_seq bigint;
 BEGIN
     FOR i IN REVERSE cardinality(p_taken) - 2 .. 1 BY 3 LOOP
         EXIT WHEN v_left = 0;
@@ -29,6 +31,8 @@ BEGIN
         v_changes := v_changes || ARRAY[p_taken[i], p_taken[i + 1], v_quantity];
         IF p_taken[i] >= v_today THEN
             v_back := v_back || ARRAY[p_taken[i], p_taken[i + 1], v_quantity];
+            v_first_day := least(v_first_day, p_taken[i]);
+            v_first_seq := least(v_first_seq, p_taken[i + 1]);
         ELSE
             v_changes := v_changes || ARRAY[p_taken[i], p_taken[i + 1], -v_quantity];
             v_late := v_late + v_quantity;
@@ -43,10 +47,18 @@ BEGIN
         INSERT INTO members_lot (account_id, expires_on, seq, earned, remaining, is_pending)
         VALUES (p_account, p_today + p_grace_days, p_seq, v_late, v_late, false);
         v_changes := v_changes || ARRAY[v_today + p_grace_days, p_seq, v_late];
+        v_first_day := least(v_first_day, v_today + p_grace_days);
+        v_first_seq := least(v_first_seq, p_seq);
     END IF;
+    UPDATE members_account
+    SET first_open_on = DATE '2000-01-01' + v_first_day::integer, first_open_seq = v_first_seq
+    WHERE id = p_account
+      AND (first_open_on, first_open_seq)
+          > (DATE '2000-01-01' + v_first_day::integer, v_first_seq);
     IF p_debt > 0 THEN
         v_changes := v_changes
-            || points_take(p_account, least(p_debt, p_amount), p_at, p_today, false, true);
+            || points_take(p_account, least(p_debt, p_amount), p_at, p_today, p_today, 0,
+                           false, true);
     END IF;
     RETURN v_changes;
 END
@@ -192,7 +204,8 @@ BEGIN
         PERFORM points_expire_accounts(ARRAY[p_account], p_at, p_today);
         FOREACH v_waiting IN ARRAY ARRAY[false, true] LOOP
             EXIT WHEN v_left = 0;
-            v_lots := points_take(p_account, v_left, p_at, p_today, v_waiting, true);
+            v_lots := points_take(
+                p_account, v_left, p_at, p_today, p_today, 0, v_waiting, true);
             o_lots := o_lots || v_lots;
             v_left := v_left - points_sum(v_lots);
         END LOOP;

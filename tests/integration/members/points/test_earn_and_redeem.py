@@ -1,11 +1,12 @@
 """Credits, spendings and corrections of one account, to the point."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from core.actors import Actor
 from members.points import operations as points
@@ -174,6 +175,43 @@ def test_missing_account_and_wallet(ledger: Ledger) -> None:
     with pytest.raises(AccountMissingError):
         queries.get_balance(owner_id=99, at=ledger.at)
     assert Entry.objects.count() == 0
+
+
+def _lots_looked_at(do: Callable[[], Any]) -> int:
+    """Return how many rows of lots an index led to while something was done."""
+    counted = (
+        "SELECT pg_stat_get_xact_tuples_fetched('members_lot'::regclass)"
+        " + pg_stat_get_xact_tuples_returned('members_lot'::regclass)"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(counted)
+        (before,) = cursor.fetchone()
+        do()
+        cursor.execute(counted)
+        return int(cursor.fetchone()[0]) - int(before)
+
+
+def test_a_long_history_makes_no_spending_dearer(ledger: Ledger) -> None:
+    points.earn_many(
+        rows=[
+            points.EarnRow(owner_id=OWNER, amount=1, key=uuid.uuid4(), at=ledger.at, source=SOURCE)
+            for _ in range(2000)
+        ]
+    )
+    ledger.redeem(1500)
+    for _ in range(64):
+        ledger.redeem(2)
+    assert _lots_looked_at(lambda: ledger.redeem(1)) < 200
+    # Points that come back stand before the place where spending began, and are found again.
+    first = points.EntryRef(ledger.account.id, 2001)
+    points.reverse(entry_ref=first, amount=1500, key=uuid.uuid4(), at=ledger.at, source=SOURCE)
+    ledger.redeem(3)
+    entry = queries.list_entries(owner_id=OWNER, limit=1)[0]
+    assert [(change.lot_seq, change.quantity) for change in entry.lots] == [
+        (1, -1),
+        (2, -1),
+        (3, -1),
+    ]
 
 
 def test_same_key_returns_the_first_posting(ledger: Ledger) -> None:

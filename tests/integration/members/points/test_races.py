@@ -28,6 +28,7 @@ from members.points.invariants import CHECKS
 from members.points.models import Account, Entry, Lot
 from tenants.brands.context import tenant_context
 from tenants.brands.models import Brand
+from tests.integration.members.points.altered import alter_function
 
 pytestmark = [pytest.mark.race, pytest.mark.slow]
 
@@ -88,15 +89,6 @@ def fails(verdict: Callable[[], None], *, rounds: int = 3) -> bool:
         except AssertionError:
             return True
     return False
-
-
-def cut(function: str, old: str, new: str) -> None:
-    """Replace a piece of a SQL function, in this test's own schema only."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_functiondef(%s::regproc)", [function])
-        (source,) = cursor.fetchone()
-        assert source.count(old) == 1, source.count(old)
-        cursor.execute(source.replace(old, new).replace("%", "%%"), [])
 
 
 @pytest.fixture
@@ -184,7 +176,7 @@ def test_same_key_is_posted_once(raced: Brand, at: datetime) -> None:
 
 
 def test_control_without_the_look_up_a_key_is_no_replay(raced: Brand, at: datetime) -> None:
-    cut(
+    alter_function(
         "points_spend",
         "FROM members_entry e WHERE e.key = p_key",
         "FROM members_entry e WHERE false",
@@ -278,7 +270,7 @@ def test_a_hold_ends_once(raced: Brand, at: datetime) -> None:
 
 
 def test_control_without_the_lock_a_hold_ends_badly(raced: Brand, at: datetime) -> None:
-    cut("points_end_hold", *NO_LOCK)
+    alter_function("points_end_hold", *NO_LOCK)
     assert fails(lambda: hold_race(raced, at))
 
 
@@ -315,7 +307,7 @@ def test_reversals_never_pass_their_entry(raced: Brand, at: datetime, credit: bo
 def test_control_without_the_lock_reversals_collide(
     raced: Brand, at: datetime, credit: bool
 ) -> None:
-    cut("points_reverse", *NO_LOCK)
+    alter_function("points_reverse", *NO_LOCK)
     assert fails(lambda: reversal_race(raced, at, credit=credit))
 
 
