@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         run_sql_file("shared.sql", digest="e17aae4fea02d6e1"),
         run_sql_file("tables.sql", digest="63a73a8879241243"),
         run_sql_file("earn.sql", digest="527ff34b3beeb2ac"),
-        run_sql_file("spend.sql", digest="0648b36e7ae32614"),
+        run_sql_file("spend.sql", digest="9b84385e57beddf6"),
         run_sql_file("hold_end.sql", digest="6f675d8a47c4c081"),
         run_sql_file("reverse.sql", digest="fc902e12c8792a58"),
         run_sql_file("nightly.sql", digest="0a54582c972ae794"),

@@ -8,7 +8,10 @@
 CREATE FUNCTION points_take(
     p_account bigint, p_amount bigint, p_at timestamptz, p_today date, p_from_on date,
     p_from_seq bigint, p_waiting boolean, p_partly boolean
-) RETURNS bigint[] LANGUAGE plpgsql AS $$
+) RETURNS bigint[] LANGUAGE plpgsql
+-- Always in the order of the primary key: a sort would read all of an account's lots for each.
+SET enable_bitmapscan = off SET enable_seqscan = off
+AS $$
 DECLARE
     v_place tid;
     v_expires_on date := greatest(p_today, p_from_on);
@@ -21,7 +24,8 @@ DECLARE
     v_lots bigint[] := '{}';
 BEGIN
     -- One lot at a time, going on behind the last: most spendings need one or two, and a cursor
-    -- over all of them costs more.
+    -- over all of them costs more. `remaining > 0`, not `is_open`, so that a young brand without
+    -- statistics does not get the nightly job's index, which leads to everybody's lots.
     WHILE v_left > 0 LOOP
         -- Two queries, as a parameter in place of the difference makes PostgreSQL plan each call.
         IF p_waiting THEN
@@ -29,14 +33,14 @@ BEGIN
             INTO v_place, v_expires_on, v_seq, v_remaining, v_is_pending
             FROM members_lot l
             WHERE l.account_id = p_account AND (l.expires_on, l.seq) > (v_expires_on, v_seq)
-              AND l.is_open AND l.is_pending AND l.available_at > p_at
+              AND l.remaining > 0 AND l.is_pending AND l.available_at > p_at
             ORDER BY l.expires_on, l.seq LIMIT 1;
         ELSE
             SELECT l.ctid, l.expires_on, l.seq, l.remaining, l.is_pending
             INTO v_place, v_expires_on, v_seq, v_remaining, v_is_pending
             FROM members_lot l
             WHERE l.account_id = p_account AND (l.expires_on, l.seq) > (v_expires_on, v_seq)
-              AND l.is_open AND (NOT l.is_pending OR l.available_at <= p_at)
+              AND l.remaining > 0 AND (NOT l.is_pending OR l.available_at <= p_at)
             ORDER BY l.expires_on, l.seq LIMIT 1;
         END IF;
         EXIT WHEN NOT FOUND;
@@ -161,7 +165,7 @@ BEGIN
         SELECT p_amount - greatest(least(a.balance, 0) + coalesce(sum(l.remaining), 0), 0)
         INTO o_detail
         FROM members_account a
-        LEFT JOIN members_lot l ON l.account_id = a.id AND l.is_open AND NOT l.is_pending
+        LEFT JOIN members_lot l ON l.account_id = a.id AND l.remaining > 0 AND NOT l.is_pending
             AND l.expires_on >= p_today
         WHERE a.id = o_account GROUP BY a.balance;
         RETURN;
@@ -183,7 +187,7 @@ BEGIN
         SELECT l.expires_on, l.seq INTO v_from_on, v_from_seq
         FROM members_lot l
         WHERE l.account_id = o_account AND (l.expires_on, l.seq) >= (v_from_on, v_from_seq)
-          AND l.is_open
+          AND l.remaining > 0
         ORDER BY l.expires_on, l.seq LIMIT 1;
         UPDATE members_account
         SET first_open_on = coalesce(v_from_on, DATE '9999-12-31'),
