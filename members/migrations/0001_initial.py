@@ -1183,6 +1183,7 @@ class Migration(migrations.Migration):
                 ("valid_until", models.DateField(null=True)),
                 ("grace_until", models.DateField(null=True)),
                 ("is_due", models.BooleanField(db_default=False, default=False)),
+                ("spare", models.BigIntegerField(null=True)),
                 (
                     "tier",
                     models.ForeignKey(

@@ -1,8 +1,10 @@
 """The statement that scores all members, and where its facts come from.
 
-Facts are recency, frequency and net spend of each member with an order in the window. They are
-read from the members' days in full, or, when a run of an earlier day is there, only for members
-whose days entered, left or changed; all others are read from the scores themselves.
+Facts are recency, frequency and net spend of each member with an order in the window. In full they
+are summed from the members' days. When a run of an earlier day is there, they are its scores, plus
+the days that entered the window, minus those that left it; only members marked as late are summed
+again. That is exact: the last purchase leaves the window after all others of its member, and days
+that changed after they were counted have a mark.
 """
 
 from datetime import date, timedelta
@@ -23,77 +25,96 @@ facts AS (
     WHERE on_date >= %(from_on)s AND on_date < %(as_of)s
     GROUP BY member_id HAVING sum(orders) > 0
 )"""
+_FULL = ("facts.last_on", "COALESCE(facts.frequency, 0)", "COALESCE(facts.monetary, 0)")
 
 _ROLLED_FACTS = """
-moved AS MATERIALIZED (
-    SELECT unnest(%(late)s::bigint[]) AS member_id
-    UNION
-    SELECT member_id FROM members_memberday
-    WHERE on_date >= %(last_as_of)s AND on_date < %(as_of)s
-    UNION
-    SELECT member_id FROM members_memberday
-    WHERE on_date >= %(last_from_on)s AND on_date < %(from_on)s
-), facts AS (
-    SELECT score.member_id, score.last_purchase_on AS last_on,
-        score.frequency::bigint AS frequency, score.monetary_minor AS monetary
-    FROM members_memberscore AS score
-    WHERE score.frequency > 0
-        AND NOT EXISTS (SELECT FROM moved WHERE moved.member_id = score.member_id)
+moved AS (
+    SELECT member_id, 1 AS sign, on_date, orders, spend_minor - refunded_minor AS net
+    FROM members_memberday WHERE on_date >= %(last_as_of)s AND on_date < %(as_of)s
     UNION ALL
-    SELECT moved.member_id, days.last_on, days.frequency, days.monetary
-    FROM moved CROSS JOIN LATERAL (
-        SELECT max(day.on_date) FILTER (WHERE day.orders > 0) AS last_on,
-            sum(day.orders) AS frequency,
-            sum(day.spend_minor - day.refunded_minor)::bigint AS monetary
-        FROM members_memberday AS day
-        WHERE day.member_id = moved.member_id
-            AND day.on_date >= %(from_on)s AND day.on_date < %(as_of)s
-    ) AS days
-    WHERE days.frequency > 0
+    SELECT member_id, -1, on_date, orders, spend_minor - refunded_minor
+    FROM members_memberday WHERE on_date >= %(last_from_on)s AND on_date < %(from_on)s
+), facts AS (
+    SELECT member_id, FALSE AS is_late, max(on_date) FILTER (WHERE sign = 1 AND orders > 0) AS last_on,
+        sum(sign * orders) AS frequency, sum(sign * net)::bigint AS monetary
+    FROM moved WHERE member_id <> ALL(%(late)s::bigint[])
+    GROUP BY member_id
+    UNION ALL
+    SELECT late.member_id, TRUE, max(day.on_date) FILTER (WHERE day.orders > 0),
+        COALESCE(sum(day.orders), 0),
+        COALESCE(sum(day.spend_minor - day.refunded_minor), 0)::bigint
+    FROM unnest(%(late)s::bigint[]) AS late (member_id)
+    LEFT JOIN members_memberday AS day ON day.member_id = late.member_id
+        AND day.on_date >= %(from_on)s AND day.on_date < %(as_of)s
+    GROUP BY late.member_id
 )"""
+_ROLLED = (
+    (
+        "CASE WHEN facts.is_late THEN facts.last_on "
+        "ELSE GREATEST(old.last_purchase_on, facts.last_on) END"
+    ),
+    (
+        "CASE WHEN facts.is_late THEN facts.frequency "
+        "ELSE COALESCE(old.frequency, 0) + COALESCE(facts.frequency, 0) END"
+    ),
+    (
+        "CASE WHEN facts.is_late THEN facts.monetary "
+        "ELSE COALESCE(old.monetary_minor, 0) + COALESCE(facts.monetary, 0) END"
+    ),
+)
 
-# A score counts the boundaries below the value, so that equal values share a score.
+# A score counts the boundaries below the value, so that equal values share a score. Materialised:
+# otherwise the sums of comparisons are worked out again wherever a score is named.
 _SCORE = """
-WITH {facts}, bounds AS (
+WITH {facts}, present AS MATERIALIZED (
+    SELECT member.id AS member_id, member.enrolled_at, old.member_id AS old_id, old.r AS old_r,
+        old.f AS old_f, old.m AS old_m, old.last_purchase_on AS old_last_on,
+        old.frequency AS old_frequency, old.monetary_minor AS old_monetary,
+        old.value_segment AS old_segment,
+        {last_on} AS last_on, {frequency} AS frequency, {monetary} AS monetary
+    FROM members_member AS member
+    LEFT JOIN members_memberscore AS old ON old.member_id = member.id
+    LEFT JOIN facts ON facts.member_id = member.id
+), bounds AS (
     SELECT
         percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8])
             WITHIN GROUP (ORDER BY %(as_of)s::date - last_on) AS recency,
         percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY frequency) AS frequency,
-        percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY monetary) AS monetary
-    FROM facts
-), scored AS (
-    SELECT facts.member_id, facts.last_on, facts.frequency, facts.monetary,
-        5 - {recency_above} AS r,
-        1 + {frequency_above} AS f,
-        1 + {monetary_above} AS m
-    FROM facts CROSS JOIN bounds
+        percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY monetary) AS monetary,
+        count(*) AS scored
+    FROM present WHERE frequency > 0
+), scored AS MATERIALIZED (
+    SELECT present.member_id, present.enrolled_at, old_id, old_r, old_f, old_m, old_last_on,
+        old_frequency, old_monetary, old_segment,
+        CASE WHEN present.frequency > 0 THEN last_on END AS last_on,
+        present.frequency::int AS frequency,
+        CASE WHEN present.frequency > 0 THEN present.monetary ELSE 0 END AS monetary,
+        CASE WHEN present.frequency > 0 THEN 5 - {recency_above} END AS r,
+        CASE WHEN present.frequency > 0 THEN 1 + {frequency_above} END AS f,
+        CASE WHEN present.frequency > 0 THEN 1 + {monetary_above} END AS m
+    FROM present CROSS JOIN bounds
 ), target AS (
-    SELECT member.id AS member_id, scored.r, scored.f, scored.m,
-        scored.last_on AS last_purchase_on,
-        COALESCE(scored.frequency, 0)::int AS frequency,
-        COALESCE(scored.monetary, 0) AS monetary_minor,
-        CASE {segments} ELSE '{otherwise}' END AS value_segment
-    FROM members_member AS member
-    LEFT JOIN scored ON scored.member_id = member.id
+    SELECT scored.*, CASE {segments} ELSE '{otherwise}' END AS value_segment
+    FROM scored
     LEFT JOIN (
         SELECT member_id, count(*) AS visits FROM members_activityevent
         WHERE name = ANY(%(visits)s)
             AND at >= ((%(as_of)s::date - {visit_days})::timestamp AT TIME ZONE %(zone)s)
             AND at < (%(as_of)s::date::timestamp AT TIME ZONE %(zone)s)
         GROUP BY member_id
-    ) AS visited ON visited.member_id = member.id
+    ) AS visited ON visited.member_id = scored.member_id
+), different AS (
+    SELECT * FROM target
+    WHERE old_id IS NULL
+        OR (old_r, old_f, old_m, old_last_on, old_frequency, old_monetary, old_segment)
+            IS DISTINCT FROM (r, f, m, last_on, frequency, monetary, value_segment)
 )"""
 
 _WRITE = """, written AS (
-    INSERT INTO members_memberscore AS score (member_id, r, f, m, last_purchase_on, frequency,
+    INSERT INTO members_memberscore (member_id, r, f, m, last_purchase_on, frequency,
         monetary_minor, value_segment, changed_on)
-    SELECT target.*, %(as_of)s
-    FROM target LEFT JOIN members_memberscore AS old ON old.member_id = target.member_id
-    WHERE old.member_id IS NULL
-        OR (old.r, old.f, old.m, old.last_purchase_on, old.frequency, old.monetary_minor,
-            old.value_segment)
-        IS DISTINCT FROM (target.r, target.f, target.m, target.last_purchase_on,
-            target.frequency, target.monetary_minor, target.value_segment)
+    SELECT member_id, r, f, m, last_on, frequency, monetary, value_segment, %(as_of)s
+    FROM different
     ON CONFLICT (member_id) DO UPDATE SET
         r = EXCLUDED.r, f = EXCLUDED.f, m = EXCLUDED.m,
         last_purchase_on = EXCLUDED.last_purchase_on, frequency = EXCLUDED.frequency,
@@ -101,20 +122,11 @@ _WRITE = """, written AS (
         changed_on = EXCLUDED.changed_on
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM facts), (SELECT count(*) FROM written),
-    (SELECT to_jsonb(bounds) FROM bounds)
+SELECT bounds.scored, (SELECT count(*) FROM written), to_jsonb(bounds) - 'scored' FROM bounds
 """
 
-# For the invariant: how many stored scores differ from a computation over all days.
-_COMPARE = """
-SELECT target.member_id
-FROM target LEFT JOIN members_memberscore AS score ON score.member_id = target.member_id
-WHERE (score.r, score.f, score.m, score.last_purchase_on, score.frequency, score.monetary_minor,
-        score.value_segment)
-    IS DISTINCT FROM (target.r, target.f, target.m, target.last_purchase_on, target.frequency,
-        target.monetary_minor, target.value_segment)
-ORDER BY target.member_id LIMIT 20
-"""
+# For the invariant: whose stored scores differ from a computation over all days.
+_COMPARE = "SELECT member_id FROM different ORDER BY member_id LIMIT 20"
 
 
 def score_statement(
@@ -139,7 +151,7 @@ def score_statement(
 def compare_statement(*, as_of: date, zone: str, table: Table) -> tuple[str, dict[str, Any]]:
     """Return the query for members whose stored score differs from a full computation."""
     head, params = _scoring(as_of=as_of, zone=zone, table=table, rolled=False)
-    return head + _COMPARE, params
+    return f"{head} {_COMPARE}", params
 
 
 def _scoring(*, as_of: date, zone: str, table: Table, rolled: bool) -> tuple[str, dict[str, Any]]:
@@ -154,11 +166,15 @@ def _scoring(*, as_of: date, zone: str, table: Table, rolled: bool) -> tuple[str
         sql, values = compile_expression(condition, prefix=f"s{position}")
         params |= values
         cases.append(f"WHEN {sql} THEN '{segment.value}'")
+    last_on, frequency, monetary = _ROLLED if rolled else _FULL
     text = _SCORE.format(
-        facts=_ROLLED_FACTS if rolled else _FULL_FACTS,
-        recency_above=_count_above("%(as_of)s::date - facts.last_on", "recency"),
-        frequency_above=_count_above("facts.frequency", "frequency"),
-        monetary_above=_count_above("facts.monetary", "monetary"),
+        facts=(_ROLLED_FACTS if rolled else _FULL_FACTS).strip(),
+        last_on=last_on,
+        frequency=frequency,
+        monetary=monetary,
+        recency_above=_count_above("%(as_of)s::date - last_on", "recency"),
+        frequency_above=_count_above("present.frequency", "frequency"),
+        monetary_above=_count_above("present.monetary", "monetary"),
         segments=" ".join(cases) or "WHEN FALSE THEN ''",
         otherwise=ValueSegment.DORMANT.value,
         visit_days=VISIT_DAYS,

@@ -75,7 +75,7 @@ FACTS.add(
         name="days_since_joining",
         type=FieldType.INTEGER,
         label=_("Days since joining"),
-        sql="%(as_of)s::date - (member.enrolled_at AT TIME ZONE %(zone)s)::date",
+        sql="%(as_of)s::date - (scored.enrolled_at AT TIME ZONE %(zone)s)::date",
     )
 )
 FACTS.add(

@@ -1,14 +1,14 @@
 """For whom a night can change anything since the last run of the same scheme.
 
 Rising is decided at once by what is bought; the night is for the rest. A member who has left the
-first tier is looked at when days left the window that counts for keeping the tier (`_moved`),
-when the tier is in danger, when its year ends, when it changed since the last run, or when a
-refund asked for it. Any member is looked at when growth or points were entered by other ways than
-a purchase. For all others the rules give what is stored. A test holds nights like this equal to
-full ones.
+first tier is looked at when more left the window that counts for keeping the tier than there was
+to spare, when the tier is in danger, when its year ends, when it changed since the last run, or
+when a refund asked for it. Any member is looked at when growth or points were entered by other
+ways than a purchase. For all others the rules give what is stored. A test holds nights like this
+equal to full ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ _STORED = """
 SELECT stored.member_id FROM members_membertier AS stored
 WHERE stored.is_due OR stored.grace_until IS NOT NULL OR stored.since >= %(since)s
     OR stored.valid_until <= %(valid_until)s
+    OR (stored.tier_id = ANY(%(sliding)s::bigint[]) AND COALESCE(stored.spare < 0, TRUE))
 """
 _ENTERED = """
 SELECT account.owner_id
@@ -31,20 +32,28 @@ FROM members_entry AS entry JOIN members_account AS account ON account.id = entr
 WHERE entry.at >= %(since)s AND account.wallet_id = %(wallet)s
     AND (entry.kind IN (5, 10) OR (entry.kind = 1 AND entry.source_type <> 'purchase'))
 """
+# Only what was added counts here: leaving out what was taken back makes the rest a lower bound.
+# Materialised: the entries of some days lie together on disk, those of some members do not.
 _LEFT_JOURNAL = """
-SELECT account.owner_id
-FROM members_entry AS entry
-JOIN members_account AS account ON account.id = entry.account_id
+WITH gone AS MATERIALIZED (
+    SELECT account_id, sum(delta) AS amount FROM members_entry
+    WHERE at >= (%(from_on)s::date::timestamp AT TIME ZONE %(zone)s)
+        AND at < (%(to_on)s::date::timestamp AT TIME ZONE %(zone)s)
+        AND delta > 0 AND kind IN (1, 5)
+    GROUP BY account_id
+)
+SELECT stored.member_id, gone.amount
+FROM gone JOIN members_account AS account ON account.id = gone.account_id
 JOIN members_membertier AS stored ON stored.member_id = account.owner_id
-WHERE account.wallet_id = %(wallet)s AND stored.tier_id = {tier}
-    AND entry.at >= (%({name}_from)s::date::timestamp AT TIME ZONE %(zone)s)
-    AND entry.at < (%({name}_to)s::date::timestamp AT TIME ZONE %(zone)s)
+WHERE account.wallet_id = %(wallet)s AND stored.tier_id = %(tier)s AND stored.spare >= 0
 """
 _LEFT_DAYS = """
-SELECT day.member_id
+SELECT stored.member_id, sum({amount}) AS amount
 FROM members_memberday AS day
 JOIN members_membertier AS stored ON stored.member_id = day.member_id
-WHERE stored.tier_id = {tier} AND day.on_date >= %({name}_from)s AND day.on_date < %({name}_to)s
+WHERE day.on_date >= %(from_on)s AND day.on_date < %(to_on)s
+    AND stored.tier_id = %(tier)s AND stored.spare >= 0
+GROUP BY stored.member_id
 """
 
 
@@ -57,28 +66,47 @@ class Last:
 
 
 def candidates_query(
-    *, scheme: TierScheme, tiers: Sequence[Tier], last: Last, on: date, zone: str
+    *, scheme: TierScheme, tiers: Sequence[Tier], last: Last, on: date
 ) -> tuple[str, dict[str, Any]]:
-    """Return the query for the keys of members to look at on a day, ascending."""
+    """Return the query for the keys of members to look at on a day, ascending.
+
+    To be asked after what left their windows was taken from what they had to spare.
+    """
     wallet = wallet_of(scheme.metric)
+    is_sliding = scheme.window == TierScheme.Window.ROLLING
     params: dict[str, Any] = {
         # Tiers entered on the day of the last run were not looked at then.
         "since": min(last.at - _MARGIN, last.at - timedelta(days=1)),
         "valid_until": on + timedelta(days=scheme.notice_days),
+        "sliding": [tier.pk for tier in tiers[1:]] if is_sliding else [],
         "wallet": wallet,
-        "zone": zone,
     }
-    parts = [_STORED]
-    if wallet is not None:
-        parts.append(_ENTERED)
+    parts = [_STORED] if wallet is None else [_STORED, _ENTERED]
+    return " UNION ".join(parts) + " ORDER BY 1", params
+
+
+def leaving_queries(
+    *, scheme: TierScheme, tiers: Sequence[Tier], last: Last, on: date, zone: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give the queries for what left the windows since the last run: member and amount."""
+    wallet = wallet_of(scheme.metric)
+    spent = "day.spend_minor - day.refunded_minor"
+    days = _LEFT_DAYS.format(
+        amount=spent if scheme.metric == TierScheme.Metric.SPEND else "day.orders"
+    )
     for tier in tiers[1:]:
         left = _left(scheme, tier, last.on, on)
         if left is not None:
-            name = f"left{tier.rank}"
-            params |= {f"{name}_from": left[0], f"{name}_to": left[1]}
-            part = _LEFT_JOURNAL if wallet is not None else _LEFT_DAYS
-            parts.append(part.format(tier=tier.pk, name=name))
-    return " UNION ".join(parts) + " ORDER BY 1", params
+            yield (
+                days if wallet is None else _LEFT_JOURNAL,
+                {
+                    "from_on": left[0],
+                    "to_on": left[1],
+                    "zone": zone,
+                    "wallet": wallet,
+                    "tier": tier.pk,
+                },
+            )
 
 
 def _left(scheme: TierScheme, tier: Tier, last_on: date, on: date) -> tuple[date, date] | None:

@@ -20,7 +20,9 @@ WITH state AS (
     SELECT member.id AS member_id, stored.tier_id AS old_tier_id,
         COALESCE(known.rank, 1) AS rank, COALESCE(known.is_other, FALSE) AS is_other,
         stored.valid_until, stored.grace_until,
-        COALESCE((stored.since AT TIME ZONE %(zone)s)::date >= %(on)s, FALSE) AS is_fresh,
+        COALESCE(stored.evaluated_on >= %(on)s AND stored.tier_id = ANY(%(tier_ids)s::bigint[]),
+            FALSE) AS is_fresh,
+        COALESCE(stored.is_due, FALSE) AS is_due, stored.spare,
         (member.enrolled_at AT TIME ZONE %(zone)s)::date AS enrolled_on
     FROM members_member AS member
     LEFT JOIN members_membertier AS stored ON stored.member_id = member.id
@@ -40,20 +42,28 @@ WITH state AS (
 
 _WRITE = """, {decided}, outcome AS (
     SELECT decided.*,
-        (%(tier_ids)s::bigint[])[new_rank] AS new_tier_id,
         COALESCE(old_tier_id, (%(tier_ids)s::bigint[])[1]) AS from_tier_id,
-        new_rank <> rank OR is_other AS is_change
-    FROM decided
+        new_rank <> rank OR is_other AS is_change,
+        CASE WHEN is_fresh AND new_rank = rank THEN spare
+            WHEN %(is_rolling)s AND rank > 1 AND new_rank = rank AND NOT is_other
+            THEN keep_metric - keep END AS new_spare,
+        (new_tier_id, new_valid_until, new_grace_until)
+            IS DISTINCT FROM (old_tier_id, valid_until, grace_until) AS is_moved
+    FROM (
+        SELECT decided.*, (%(tier_ids)s::bigint[])[new_rank] AS new_tier_id FROM decided
+    ) AS decided
 ), updated AS (
     UPDATE members_membertier AS stored SET
         tier_id = outcome.new_tier_id,
         since = CASE WHEN is_change THEN %(at)s ELSE stored.since END,
-        evaluated_on = %(on)s, metric_value = outcome.metric,
-        valid_until = new_valid_until, grace_until = new_grace_until, is_due = FALSE
+        evaluated_on = CASE WHEN is_moved THEN %(on)s ELSE stored.evaluated_on END,
+        metric_value = CASE WHEN is_moved THEN outcome.metric ELSE stored.metric_value END,
+        valid_until = new_valid_until, grace_until = new_grace_until,
+        is_due = outcome.is_due AND is_fresh, spare = new_spare
     FROM outcome
     WHERE stored.member_id = outcome.member_id AND outcome.old_tier_id IS NOT NULL
-        AND (stored.tier_id, stored.valid_until, stored.grace_until, stored.is_due)
-            IS DISTINCT FROM (new_tier_id, new_valid_until, new_grace_until, FALSE)
+        AND (is_moved OR (outcome.is_due AND NOT is_fresh)
+            OR outcome.spare IS DISTINCT FROM new_spare)
     RETURNING stored.member_id
 ), added AS (
     INSERT INTO members_membertier (member_id, tier_id, since, evaluated_on, metric_value,
@@ -284,6 +294,7 @@ def _state(frame: Frame, members: str) -> Statement:
         ],
         "never": scheme.downgrade_policy == TierScheme.DowngradePolicy.NEVER,
         "notice_days": scheme.notice_days,
+        "is_rolling": scheme.window == TierScheme.Window.ROLLING,
         "wallet": wallet_of(scheme.metric),
         "version": scheme.version,
         **_known(tiers, frame.other_tiers),

@@ -122,7 +122,9 @@ class MemberTier(models.Model):
     `metric_value` and `evaluated_on` are of the day when the row last changed. `valid_until` (year windows only) is
     the first day on which the tier must have been earned again. `grace_until` is set while the
     tier is in danger: the day on which it is lost unless the keep threshold is met before.
-    `is_due` asks the next night to look at the member whatever else: a refund sets it.
+    `is_due` asks the next night to look at the member whatever else: a refund sets it. `spare`
+    (rolling windows) is at most what the member has above the keep threshold: what leaves the
+    window lowers it, and nothing needs to be looked at until it is below zero.
     """
 
     # A tier says nothing without its member.
@@ -136,6 +138,7 @@ class MemberTier(models.Model):
     valid_until = models.DateField(null=True)
     grace_until = models.DateField(null=True)
     is_due = models.BooleanField(default=False, db_default=False)
+    spare = models.BigIntegerField(null=True)
 
     class Meta:
         indexes = [

@@ -21,8 +21,9 @@ time for the grace days, and is told no less than `notice_days` before the loss.
 year, grace days after it included, reaches the keep threshold. The member is told `notice_days`
 before the end of the grace days.
 
-**Down.** By policy: one step, to the tier that the metric reaches, or never. A tier entered today
-is looked at from tomorrow on, so that a day evaluated twice ends as after the first time.
+**Down.** By policy: one step, to the tier that the metric reaches, or never. What
+changed today is looked at from tomorrow on, so that a day evaluated twice ends as after the first
+time.
 """
 
 from collections.abc import Sequence
@@ -157,12 +158,12 @@ def decide(
     enrolled_on: date,
     metric: int,
     keep_metric: int,
-    entered_on: date | None = None,
+    changed_on: date | None = None,
 ) -> Decision:
     """Return what becomes of a member's tier on a day.
 
     `tiers` are in order of rank; `metric` is over `window_on`, `keep_metric` over `keep_window`
-    of the tier held since `entered_on`.
+    of the tier held; the state is as stored on `changed_on`.
     """
     periodic = is_periodic(scheme.window)
     target = reached(tiers, metric)
@@ -172,7 +173,7 @@ def decide(
     tier = tiers[state.rank - 1]
     if tier.rank == 1 or scheme.downgrade_policy == TierScheme.DowngradePolicy.NEVER:
         return Decision(state=State(rank=tier.rank))
-    if entered_on is not None and entered_on >= on:
+    if changed_on is not None and changed_on >= on:
         until = state.valid_until if periodic else None
         return Decision(
             state=State(rank=tier.rank, valid_until=until, grace_until=state.grace_until)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from django.db import connection, transaction
 
 from core.clock import local_date
-from members.tiers._candidates import Last, candidates_query
+from members.tiers._candidates import Last, candidates_query, leaving_queries
 from members.tiers._evaluation import (
     Frame,
     evaluation_statement,
@@ -23,6 +23,10 @@ from tenants.events.operations import emit_many
 
 # Past this the days that left the window are a large part of it.
 _LONGEST_STEP = timedelta(days=45)
+_LOCK = (
+    "SELECT count(*) FROM (SELECT FROM members_membertier "
+    "WHERE member_id = ANY(%s) ORDER BY member_id FOR UPDATE) AS locked"
+)
 _Told: TypeAlias = tuple[str, dict[str, Any]]
 
 
@@ -42,23 +46,25 @@ def evaluate_members(*, member_ids: Sequence[int], on: date, at: datetime) -> Ev
 def find_candidates(*, on: date) -> list[int] | None:
     """Return the members for whom a night can change anything since the last run.
 
-    None when all must be looked at: no run before, one of another scheme or of a later day, or
-    one too long ago. See `_candidates`.
+    Takes what left their windows from what they have to spare; taking it again, after a run that
+    broke off, only makes more members to look at. None when all must be looked at: no run before,
+    one of another scheme or of a later day, or one too long ago. See `_candidates`.
     """
     scheme = get_scheme(on=on)
-    last = TierRun.objects.order_by("-on").first()
-    if scheme is None or last is None or last.scheme_version != scheme.version:
+    last_run = TierRun.objects.order_by("-on").first()
+    if scheme is None or last_run is None or last_run.scheme_version != scheme.version:
         return None
-    if not last.on <= on <= last.on + _LONGEST_STEP:
+    if not last_run.on <= on <= last_run.on + _LONGEST_STEP:
         return None
-    query, params = candidates_query(
-        scheme=scheme,
-        tiers=published(scheme.pk)[1],
-        last=Last(last.on, last.at),
-        on=on,
-        zone=current_brand().timezone,
-    )
-    with connection.cursor() as cursor:
+    last, tiers = Last(last_run.on, last_run.at), published(scheme.pk)[1]
+    query, params = candidates_query(scheme=scheme, tiers=tiers, last=last, on=on)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', '600s', true)")
+        for leaving, its_params in leaving_queries(
+            scheme=scheme, tiers=tiers, last=last, on=on, zone=current_brand().timezone
+        ):
+            cursor.execute(leaving, its_params)
+            _take_from_spare(cursor.fetchall())
         cursor.execute(query, params)
         return [row[0] for row in cursor.fetchall()]
 
@@ -94,11 +100,7 @@ def raise_many(*, member_ids: Sequence[int], at: datetime, cause: str) -> Evalua
         return Evaluated()
     statement, params = raise_statement(frame)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM members_membertier "
-            "WHERE member_id = ANY(%s) ORDER BY member_id FOR UPDATE) AS locked",
-            [list(member_ids)],
-        )
+        cursor.execute(_LOCK, [list(member_ids)])
         cursor.execute(statement, {**params, "members": list(member_ids), "cause": cause})
         return _tell(cursor.fetchall(), frame.scheme, at, cause=cause)
 
@@ -115,6 +117,19 @@ def write_multipliers(*, table: str, at: datetime) -> None:
     statement, params = multiplier_statement(frame, table=table)
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
+
+
+def _take_from_spare(left: Sequence[tuple[int, int]]) -> None:
+    """Lower what members have to spare; rows are locked in the order of their keys."""
+    members, amounts = [row[0] for row in left], [row[1] for row in left]
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [members])
+        cursor.execute(
+            "UPDATE members_membertier AS stored SET spare = stored.spare - gone.amount "
+            "FROM unnest(%s::bigint[], %s::bigint[]) AS gone (member_id, amount) "
+            "WHERE stored.member_id = gone.member_id",
+            [members, amounts],
+        )
 
 
 def _evaluate(members: str, keys: dict[str, Any], on: date, at: datetime) -> Evaluated:

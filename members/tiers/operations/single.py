@@ -103,6 +103,7 @@ def _store_raise(holding: Holding, target: Tier, measured: Measured, at: datetim
         "metric_value": measured.metric,
         "valid_until": won_until(scheme, on=holding.on, enrolled_on=holding.enrolled_on),
         "grace_until": None,
+        "spare": None,
     }
     if holding.stored_tier_id is not None:
         found = MemberTier.objects.filter(
@@ -112,8 +113,9 @@ def _store_raise(holding: Holding, target: Tier, measured: Measured, at: datetim
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO members_membertier (member_id, tier_id, since, evaluated_on, "
-            "metric_value, valid_until, grace_until) VALUES (%(member)s, %(tier_id)s, %(since)s, "
-            "%(evaluated_on)s, %(metric_value)s, %(valid_until)s, %(grace_until)s) "
+            "metric_value, valid_until, grace_until, spare) VALUES (%(member)s, %(tier_id)s, "
+            "%(since)s, %(evaluated_on)s, %(metric_value)s, %(valid_until)s, %(grace_until)s, "
+            "%(spare)s) "
             "ON CONFLICT (member_id) DO NOTHING",
             {"member": holding.member_id, **values},
         )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -255,7 +256,9 @@ def test_rolled_scores_equal_full_ones(
         for index, number in refunds:
             listed = list(MemberDay.objects.filter(member_id=members[index]).order_by("on_date"))
             if number < len(listed) and listed[number].on_date <= today:
-                MemberDay.objects.filter(pk=listed[number].pk).update(orders=0)
+                MemberDay.objects.filter(pk=listed[number].pk).update(
+                    orders=0, refunded_minor=F("spend_minor")
+                )
                 mark_late(member_ids=[members[index]])
         recompute_scores(on=today, at=AT)
         rolled = scores()
