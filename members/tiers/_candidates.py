@@ -10,8 +10,9 @@ equal to full ones.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from members.tiers._metrics import wallet_of
 from members.tiers.models import Tier, TierScheme
@@ -22,7 +23,7 @@ _MARGIN = timedelta(hours=1)
 
 _STORED = """
 SELECT stored.member_id FROM members_membertier AS stored
-WHERE stored.is_due OR stored.grace_until IS NOT NULL OR stored.since >= %(since)s
+WHERE stored.is_due OR stored.grace_until IS NOT NULL OR stored.since >= %(last_day)s
     OR stored.valid_until <= %(valid_until)s
     OR (stored.tier_id = ANY(%(sliding)s::bigint[]) AND COALESCE(stored.spare < 0, TRUE))
 """
@@ -66,7 +67,7 @@ class Last:
 
 
 def candidates_query(
-    *, scheme: TierScheme, tiers: Sequence[Tier], last: Last, on: date
+    *, scheme: TierScheme, tiers: Sequence[Tier], last: Last, on: date, zone: str
 ) -> tuple[str, dict[str, Any]]:
     """Return the query for the keys of members to look at on a day, ascending.
 
@@ -75,8 +76,9 @@ def candidates_query(
     wallet = wallet_of(scheme.metric)
     is_sliding = scheme.window == TierScheme.Window.ROLLING
     params: dict[str, Any] = {
+        "since": last.at - _MARGIN,
         # Tiers entered on the day of the last run were not looked at then.
-        "since": min(last.at - _MARGIN, last.at - timedelta(days=1)),
+        "last_day": datetime.combine(last.on, time(), tzinfo=ZoneInfo(zone)),
         "valid_until": on + timedelta(days=scheme.notice_days),
         "sliding": [tier.pk for tier in tiers[1:]] if is_sliding else [],
         "wallet": wallet,

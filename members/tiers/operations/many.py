@@ -57,11 +57,12 @@ def find_candidates(*, on: date) -> list[int] | None:
     if not last_run.on <= on <= last_run.on + _LONGEST_STEP:
         return None
     last, tiers = Last(last_run.on, last_run.at), published(scheme.pk)[1]
-    query, params = candidates_query(scheme=scheme, tiers=tiers, last=last, on=on)
+    zone = current_brand().timezone
+    query, params = candidates_query(scheme=scheme, tiers=tiers, last=last, on=on, zone=zone)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', '600s', true)")
         for leaving, its_params in leaving_queries(
-            scheme=scheme, tiers=tiers, last=last, on=on, zone=current_brand().timezone
+            scheme=scheme, tiers=tiers, last=last, on=on, zone=zone
         ):
             cursor.execute(leaving, its_params)
             _take_from_spare(cursor.fetchall())
