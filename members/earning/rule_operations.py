@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from core.actors import Actor
 from members.earning.errors import InvalidRuleError, RuleNotFoundError, RuleStateError
@@ -126,35 +127,39 @@ def _record(
 def _check(rule: EarningRule) -> None:
     is_multiplier = rule.effect == EarningRule.Effect.MULTIPLIER
     wrong = [
-        (not 0 < len(rule.name) <= 80, "name", "A rule has a name of up to 80 characters."),
-        (rule.trigger not in list_triggers(), "trigger", "There is no such trigger."),
-        (rule.effect not in EarningRule.Effect.values, "effect", "There is no such effect."),
-        (rule.wallets not in EarningRule.Wallets.values, "wallets", "There are no such wallets."),
+        (not 0 < len(rule.name) <= 80, "name", _("A rule has a name of up to 80 characters.")),
+        (rule.trigger not in list_triggers(), "trigger", _("There is no such trigger.")),
+        (rule.effect not in EarningRule.Effect.values, "effect", _("There is no such effect.")),
+        (
+            rule.wallets not in EarningRule.Wallets.values,
+            "wallets",
+            _("There are no such wallets."),
+        ),
         (
             is_multiplier == (rule.points > 0) or not 0 <= rule.points <= _MAX_POINTS,
             "points",
-            "A rule gives points, a multiplier gives none of its own.",
+            _("A rule gives points, a multiplier gives none of its own."),
         ),
         (
             not 1 <= rule.unit_minor <= _MAX_POINTS,
             "unit_minor",
-            "The unit is an amount above zero.",
+            _("The unit is an amount above zero."),
         ),
         (
             not 0 < rule.multiplier_bp <= _MAX_BP
             or (not is_multiplier and rule.multiplier_bp != 10_000),
             "multiplier_bp",
-            "Only multiplier rules have a multiplier.",
+            _("Only multiplier rules have a multiplier."),
         ),
         (
             not all(isinstance(item, str) and 0 < len(item) <= 64 for item in rule.categories),
             "categories",
-            "Categories are short texts.",
+            _("Categories are short texts."),
         ),
         (
             bool(rule.starts_at and rule.ends_at and rule.ends_at <= rule.starts_at),
             "ends_at",
-            "A rule ends after it starts.",
+            _("A rule ends after it starts."),
         ),
     ]
     for field, most in (
@@ -164,7 +169,13 @@ def _check(rule: EarningRule) -> None:
     ):
         value = getattr(rule, field)
         is_wrong = value is not None and (is_multiplier or not 0 <= value <= most)
-        wrong.append((is_wrong, field, f"A number from 0 to {most}; none for multipliers."))
+        wrong.append(
+            (
+                is_wrong,
+                field,
+                _("A number from 0 to %(most)s; none for multipliers.") % {"most": most},
+            )
+        )
     for is_wrong, field, message in wrong:
         if is_wrong:
             raise InvalidRuleError(message, pointer=f"/{field}")

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
 
 from core.actors import Actor
 from core.errors import InvalidError
@@ -95,7 +96,7 @@ def set_value_table(
     """
     for index, (segment, tree) in enumerate(rows):
         if segment not in ValueSegment.values:
-            raise InvalidError(f"There is no value segment {segment!r:.40}.", pointer=f"/{index}")
+            raise InvalidError(_("There is no such value segment."), pointer=f"/{index}")
         try:
             parse(tree, catalogue=FACTS)
         except InvalidError as error:

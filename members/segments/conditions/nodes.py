@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from django.utils.translation import gettext as _
+
 from core.errors import InvalidError
 from members.segments.conditions.fields import FIELDS, Catalogue, Field, FieldType
 
@@ -113,13 +115,14 @@ class _Parser:
 
     def node(self, tree: Any, pointer: str, depth: int) -> Condition:
         if depth > _MAX_DEPTH:
-            raise ConditionError("The condition is nested too deeply.", pointer=pointer)
+            raise ConditionError(_("The condition is nested too deeply."), pointer=pointer)
         if not isinstance(tree, dict):
-            raise ConditionError("A condition is a JSON object.", pointer=pointer)
+            raise ConditionError(_("A condition is a JSON object."), pointer=pointer)
         kinds = [name for name in ("all", "any", "not", "field") if name in tree]
         if len(kinds) != 1:
             raise ConditionError(
-                "A condition has exactly one of “all”, “any”, “not” and “field”.", pointer=pointer
+                _("A condition has exactly one of “all”, “any”, “not” and “field”."),
+                pointer=pointer,
             )
         kind = kinds[0]
         if kind == "field":
@@ -130,7 +133,8 @@ class _Parser:
         parts = tree[kind]
         if not isinstance(parts, list) or not parts:
             raise ConditionError(
-                f"“{kind}” takes a list of at least one condition.", pointer=f"{pointer}/{kind}"
+                _("“%(kind)s” takes a list of at least one condition.") % {"kind": kind},
+                pointer=f"{pointer}/{kind}",
             )
         nodes = tuple(
             self.node(part, f"{pointer}/{kind}/{index}", depth + 1)
@@ -141,20 +145,24 @@ class _Parser:
     def _comparison(self, tree: dict[Any, Any], pointer: str) -> Comparison:
         self.count += 1
         if self.count > _MAX_COMPARISONS:
-            raise ConditionError("The condition has too many comparisons.", pointer=pointer)
+            raise ConditionError(_("The condition has too many comparisons."), pointer=pointer)
         self._only(tree, {"field", "op", "value"}, pointer)
         name = tree["field"]
         found = self.catalogue.get(name) if isinstance(name, str) else None
         if found is None:
-            raise ConditionError(f"There is no field {name!r:.60}.", pointer=f"{pointer}/field")
+            raise ConditionError(
+                _("There is no field %(name)s.") % {"name": f"{name!r:.60}"},
+                pointer=f"{pointer}/field",
+            )
         op = tree.get("op")
         if not isinstance(op, str) or op not in found.ops:
             raise ConditionError(
-                f"“{found.name}” is compared by one of {', '.join(found.ops)}.",
+                _("“%(field)s” is compared by one of %(ops)s.")
+                % {"field": found.name, "ops": ", ".join(found.ops)},
                 pointer=f"{pointer}/op",
             )
         if "value" not in tree:
-            raise ConditionError("A comparison needs a value.", pointer=pointer)
+            raise ConditionError(_("A comparison needs a value."), pointer=pointer)
         return Comparison(found, op, _value(found, op, tree["value"], f"{pointer}/value"))
 
     @staticmethod
@@ -163,14 +171,15 @@ class _Parser:
             if name not in known:
                 escaped = str(name).replace("~", "~0").replace("/", "~1")
                 raise ConditionError(
-                    f"{str(name)!r:.60} does not belong here.", pointer=f"{pointer}/{escaped}"
+                    _("%(name)s does not belong here.") % {"name": f"{str(name)!r:.60}"},
+                    pointer=f"{pointer}/{escaped}",
                 )
 
 
 def _value(found: Field, op: str, value: Any, pointer: str) -> Value:
     if op == "is_set":
         if not isinstance(value, bool):
-            raise ConditionError("“is_set” takes true or false.", pointer=pointer)
+            raise ConditionError(_("“is_set” takes true or false."), pointer=pointer)
         return value
     if op in {"in", "not_in", "contains_any", "contains_all", "between"}:
         return _list(found, op, value, pointer)
@@ -179,16 +188,18 @@ def _value(found: Field, op: str, value: Any, pointer: str) -> Value:
 
 def _list(found: Field, op: str, value: Any, pointer: str) -> Value:
     if not isinstance(value, list) or not value:
-        raise ConditionError(f"“{op}” takes a list of values.", pointer=pointer)
+        raise ConditionError(_("“%(op)s” takes a list of values.") % {"op": op}, pointer=pointer)
     if len(value) > _MAX_VALUES:
-        raise ConditionError(f"At most {_MAX_VALUES} values are possible.", pointer=pointer)
+        raise ConditionError(
+            _("At most %(most)s values are possible.") % {"most": _MAX_VALUES}, pointer=pointer
+        )
     if op == "between" and len(value) != 2:
-        raise ConditionError("“between” takes two values.", pointer=pointer)
+        raise ConditionError(_("“between” takes two values."), pointer=pointer)
     items = [_scalar(found, item, f"{pointer}/{index}") for index, item in enumerate(value)]
     if found.type in {FieldType.INTEGER, FieldType.MONEY}:
         numbers = tuple(item for item in items if isinstance(item, int))
         if op == "between" and numbers[0] > numbers[1]:
-            raise ConditionError("“between” takes the lower value first.", pointer=pointer)
+            raise ConditionError(_("“between” takes the lower value first."), pointer=pointer)
         return numbers
     return tuple(item for item in items if isinstance(item, str))
 
@@ -197,20 +208,30 @@ def _scalar(found: Field, value: Any, pointer: str) -> int | str:
     if found.type in {FieldType.INTEGER, FieldType.MONEY}:
         return _integer(found, value, pointer)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT or not _is_storable(value):
-        raise ConditionError(f"“{found.name}” takes a short text.", pointer=pointer)
+        raise ConditionError(
+            _("“%(field)s” takes a short text.") % {"field": found.name}, pointer=pointer
+        )
     if found.choices is not None and value not in found.choices():
-        raise ConditionError(f"“{found.name}” has no value {value!r:.60}.", pointer=pointer)
+        raise ConditionError(
+            _("“%(field)s” has no value %(value)s.")
+            % {"field": found.name, "value": f"{value!r:.60}"},
+            pointer=pointer,
+        )
     return value
 
 
 def _integer(found: Field, value: Any, pointer: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ConditionError(f"“{found.name}” takes a whole number.", pointer=pointer)
+        raise ConditionError(
+            _("“%(field)s” takes a whole number.") % {"field": found.name}, pointer=pointer
+        )
     low = -_MAX_INTEGER if found.low is None else found.low
     high = _MAX_INTEGER if found.high is None else found.high
     if not low <= value <= high:
         raise ConditionError(
-            f"“{found.name}” takes a number from {low} to {high}.", pointer=pointer
+            _("“%(field)s” takes a number from %(low)s to %(high)s.")
+            % {"field": found.name, "low": low, "high": high},
+            pointer=pointer,
         )
     return value
 

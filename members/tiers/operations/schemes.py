@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from core.actors import Actor
 from core.clock import local_date
@@ -102,11 +103,11 @@ def publish_scheme(*, scheme: TierScheme, starts_on: date, by: Actor, at: dateti
     brand = current_brand()
     today = local_date(at, brand.timezone)
     if starts_on < today:
-        raise InvalidSchemeError("A scheme starts today or later.", pointer="/starts_on")
+        raise InvalidSchemeError(_("A scheme starts today or later."), pointer="/starts_on")
     with transaction.atomic():
         locked = _lock_draft(scheme)
         if TierScheme.objects.filter(version__gt=locked.version).exclude(status="draft").exists():
-            raise InvalidSchemeError("A later version is published already.", pointer="/version")
+            raise InvalidSchemeError(_("A later version is published already."), pointer="/version")
         locked.status, locked.starts_on = TierScheme.Status.PUBLISHED, starts_on
         locked.published_at = at
         locked.save(update_fields=["status", "starts_on", "published_at"])
@@ -157,43 +158,45 @@ def _check_scheme(
         ("downgrade_policy", policy, TierScheme.DowngradePolicy.values),
     ):
         if value not in known:
-            raise InvalidSchemeError(f"{value!r:.40} is not known.", pointer=f"/{name}")
+            raise InvalidSchemeError(
+                _("%(value)s is not known.") % {"value": f"{value!r:.40}"}, pointer=f"/{name}"
+            )
     is_rolling = window == TierScheme.Window.ROLLING
     if is_rolling != (window_months is not None) or (
         window_months is not None and not 1 <= window_months <= 120
     ):
         raise InvalidSchemeError(
-            "A rolling window has 1 to 120 months, the others have none.",
+            _("A rolling window has 1 to 120 months, the others have none."),
             pointer="/window_months",
         )
     if not 0 <= notice_days <= _MAX_DAYS:
-        raise InvalidSchemeError("Notice is 0 to 366 days.", pointer="/notice_days")
+        raise InvalidSchemeError(_("Notice is 0 to 366 days."), pointer="/notice_days")
 
 
 def _check_tiers(tiers: Sequence[TierDraft]) -> None:
     if not 1 <= len(tiers) <= _MAX_TIERS:
-        raise InvalidSchemeError("A scheme has 1 to 12 tiers.", pointer="/tiers")
+        raise InvalidSchemeError(_("A scheme has 1 to 12 tiers."), pointer="/tiers")
     codes: set[str] = set()
     entry = -1
     for index, draft in enumerate(tiers):
         pointer = f"/tiers/{index}"
         if not _CODE.match(draft.code) or draft.code in codes:
-            raise InvalidSchemeError("Codes are short and differ.", pointer=f"{pointer}/code")
+            raise InvalidSchemeError(_("Codes are short and differ."), pointer=f"{pointer}/code")
         if not draft.name or not all(draft.name.values()):
-            raise InvalidSchemeError("A tier has a name.", pointer=f"{pointer}/name")
+            raise InvalidSchemeError(_("A tier has a name."), pointer=f"{pointer}/name")
         if draft.entry_threshold <= entry or (index == 0 and draft.entry_threshold != 0):
             raise InvalidSchemeError(
-                "Thresholds rise from 0.", pointer=f"{pointer}/entry_threshold"
+                _("Thresholds rise from 0."), pointer=f"{pointer}/entry_threshold"
             )
         if not 0 <= draft.keep_threshold <= draft.entry_threshold:
             raise InvalidSchemeError(
-                "Keeping is not harder than entering.", pointer=f"{pointer}/keep_threshold"
+                _("Keeping is not harder than entering."), pointer=f"{pointer}/keep_threshold"
             )
         if not 0 <= draft.grace_days <= _MAX_DAYS:
-            raise InvalidSchemeError("Grace is 0 to 366 days.", pointer=f"{pointer}/grace_days")
+            raise InvalidSchemeError(_("Grace is 0 to 366 days."), pointer=f"{pointer}/grace_days")
         if not 0 <= draft.multiplier_bp <= 1_000_000:
-            raise InvalidSchemeError("Multiplier too large.", pointer=f"{pointer}/multiplier_bp")
+            raise InvalidSchemeError(_("Multiplier too large."), pointer=f"{pointer}/multiplier_bp")
         if not _COLOUR.match(draft.colour):
-            raise InvalidSchemeError("A colour is #rrggbb.", pointer=f"{pointer}/colour")
+            raise InvalidSchemeError(_("A colour is #rrggbb."), pointer=f"{pointer}/colour")
         codes.add(draft.code)
         entry = draft.entry_threshold
