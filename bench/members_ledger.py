@@ -211,68 +211,71 @@ def _assert_well(brand: Brand) -> None:
 
 # --- clients in Python -----------------------------------------------------------------------
 
-Client = Callable[[Brand, float], int]
+# Makes one call, waits for the others, calls until the instant it is told; returns how often.
+Client = Callable[[Brand, Callable[[], float]], int]
 
 
-def _bare_client(brand: Brand, until: float) -> int:
+def _count(call: Callable[[], object], start: Callable[[], float]) -> int:
+    call()
+    until = start()
+    done = 0
+    while time.monotonic() < until:
+        call()
+        done += 1
+    return done
+
+
+@contextmanager
+def _bare_connection(brand: Brand) -> Iterator[psycopg.Connection[Any]]:
+    options = f"-c search_path={brand.schema_name},public"
+    with psycopg.connect(**_connection_facts(), autocommit=True, options=options) as own:
+        own.prepare_threshold = 0
+        yield own
+
+
+def _bare_client(brand: Brand, start: Callable[[], float]) -> int:
     """Call the redeem function through psycopg, prepared, in autocommit."""
-    options = f"-c search_path={brand.schema_name},public"
-    done = 0
-    with psycopg.connect(**_connection_facts(), autocommit=True, options=options) as own:
-        own.prepare_threshold = 0
-        while time.monotonic() < until:
-            own.execute(
-                "SELECT * FROM points_spend(%s, 2, 1, %s, %s, %s, %s, %s, 'order', 77, NULL, NULL)",
-                [
-                    brand.schema_name,
-                    random.randint(1, MEMBERS),
-                    random.randint(5, 150),
-                    uuid.uuid4(),
-                    AT,
-                    date(2026, 11, 22),
-                ],
-            ).fetchone()
-            done += 1
-    return done
+    statement = "SELECT * FROM points_spend(%s, 2, 1, %s, %s, %s, %s, %s, 'order', 77, NULL, NULL)"
+    today = date(2026, 11, 22)
+
+    def call() -> object:
+        owner_id, amount = random.randint(1, MEMBERS), random.randint(5, 150)
+        parameters = [brand.schema_name, owner_id, amount, uuid.uuid4(), AT, today]
+        return own.execute(statement, parameters).fetchone()
+
+    with _bare_connection(brand) as own:
+        return _count(call, start)
 
 
-def _ceiling_client(brand: Brand, until: float) -> int:
+def _ceiling_client(brand: Brand, start: Callable[[], float]) -> int:
     """Run the ceiling's statement through psycopg, prepared, in autocommit."""
-    options = f"-c search_path={brand.schema_name},public"
-    done = 0
-    with psycopg.connect(**_connection_facts(), autocommit=True, options=options) as own:
-        own.prepare_threshold = 0
-        statement = " ".join(_SCRIPTS["ceiling"].replace(":m", "%s").split())
-        while time.monotonic() < until:
-            own.execute(statement, [random.randint(1, MEMBERS)])
-            done += 1
-    return done
+    statement = " ".join(_SCRIPTS["ceiling"].replace(":m", "%s").split())
+    with _bare_connection(brand) as own:
+        return _count(lambda: own.execute(statement, [random.randint(1, MEMBERS)]), start)
 
 
-def _operation_client(brand: Brand, until: float) -> int:
+def _operation_client(brand: Brand, start: Callable[[], float]) -> int:
     """Call our operation as the product does."""
-    done = 0
     with tenant_context(brand):
-        while time.monotonic() < until:
-            points.redeem(
+        return _count(
+            lambda: points.redeem(
                 owner_id=random.randint(1, MEMBERS),
                 amount=random.randint(5, 150),
                 key=uuid.uuid4(),
                 at=AT,
                 source=SOURCE,
-            )
-            done += 1
-    return done
+            ),
+            start,
+        )
 
 
-def _orm_client(brand: Brand, until: float) -> int:
+def _orm_client(brand: Brand, start: Callable[[], float]) -> int:
     """Redeem with the same meaning as a loop of Django's ORM."""
-    done = 0
     with tenant_context(brand):
-        while time.monotonic() < until:
-            _orm_redeem(random.randint(1, MEMBERS), random.randint(5, 150), uuid.uuid4())
-            done += 1
-    return done
+        return _count(
+            lambda: _orm_redeem(random.randint(1, MEMBERS), random.randint(5, 150), uuid.uuid4()),
+            start,
+        )
 
 
 def _orm_redeem(owner_id: int, amount: int, key: uuid.UUID) -> None:
@@ -312,12 +315,16 @@ def calls_per_second(brand: Brand, client: Client) -> float:
     connection.close_pool()  # its threads would not live on in the children
     context = multiprocessing.get_context("fork")
     counts: Any = context.Queue()
+    barrier = context.Barrier(PROCESSES)
+
+    def start() -> float:
+        barrier.wait(timeout=60)
+        return time.monotonic() + SECONDS
 
     def work(seed: int) -> None:
         random.seed(seed)
-        until = time.monotonic() + SECONDS
         try:
-            counts.put(client(brand, until))
+            counts.put(client(brand, start))
         except Exception as error:  # noqa: BLE001 - told by the parent
             counts.put(repr(error))
         finally:
