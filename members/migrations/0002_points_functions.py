@@ -15,11 +15,11 @@ class Migration(migrations.Migration):
 
     operations = [
         append_only("members_entry"),
-        run_sql_file("shared.sql", digest="e17aae4fea02d6e1"),
+        run_sql_file("shared.sql", digest="3dde4a497e84f814"),
         run_sql_file("tables.sql", digest="63a73a8879241243"),
         run_sql_file("earn.sql", digest="527ff34b3beeb2ac"),
         run_sql_file("spend.sql", digest="9b84385e57beddf6"),
-        run_sql_file("hold_end.sql", digest="6f675d8a47c4c081"),
-        run_sql_file("reverse.sql", digest="fc902e12c8792a58"),
+        run_sql_file("hold_end.sql", digest="be20cfbaaedf8fe0"),
+        run_sql_file("reverse.sql", digest="b227c1fed3201c74"),
         run_sql_file("nightly.sql", digest="0a54582c972ae794"),
     ]

@@ -7,7 +7,7 @@ CREATE FUNCTION points_end_hold(
     OUT o_delta bigint, OUT o_shortfall bigint, OUT o_detail bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    v_entry record;
+    v_entry members_entry;
     v_account record;
     v_hold record;
     v_first record;
@@ -17,12 +17,8 @@ BEGIN
         o_outcome := 'wrong_schema';
         RETURN;
     END IF;
-    -- Entries never change, so this may be read before the lock.
-    SELECT e.account_id, e.seq, e.lots INTO v_entry
-    FROM members_entry e
-    WHERE e.kind = 6 AND CASE WHEN p_hold_key IS NOT NULL THEN e.key = p_hold_key
-                              ELSE e.account_id = p_hold_account AND e.seq = p_hold_seq END;
-    IF NOT FOUND THEN
+    v_entry := points_find_entry(p_hold_key, p_hold_account, p_hold_seq);
+    IF v_entry.kind IS DISTINCT FROM 6 THEN
         o_outcome := 'entry_missing';
         RETURN;
     END IF;

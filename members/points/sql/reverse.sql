@@ -74,7 +74,7 @@ CREATE FUNCTION points_reverse(
     OUT o_delta bigint, OUT o_shortfall bigint, OUT o_detail bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    v_entry record;
+    v_entry members_entry;
     v_account record;
     v_first record;
     v_total bigint;
@@ -88,11 +88,8 @@ BEGIN
         o_outcome := 'wrong_schema';
         RETURN;
     END IF;
-    SELECT e.account_id, e.seq, e.kind, e.delta, e.lots, e.ref_seq INTO v_entry
-    FROM members_entry e
-    WHERE CASE WHEN p_ref_key IS NOT NULL THEN e.key = p_ref_key
-               ELSE e.account_id = p_ref_account AND e.seq = p_ref_seq END;
-    IF NOT FOUND THEN
+    v_entry := points_find_entry(p_ref_key, p_ref_account, p_ref_seq);
+    IF v_entry.seq IS NULL THEN
         o_outcome := 'entry_missing';
         RETURN;
     END IF;
@@ -178,16 +175,18 @@ DECLARE
     v_left bigint;
 BEGIN
     o_lots := '{}';
-    SELECT coalesce(sum(-e.lots[i + 2]), 0) INTO v_expired
-    FROM members_entry e CROSS JOIN generate_series(1, cardinality(e.lots), 3) AS i
-    WHERE e.account_id = p_account AND e.kind = 3
-      AND e.lots[i] = p_credit[1] AND e.lots[i + 1] = p_credit[2];
-    v_claim := least(p_amount, greatest(p_total - v_expired - p_before, 0));
-
     SELECT l.expires_on, l.seq, l.remaining, l.is_pending INTO v_own
     FROM members_lot l
     WHERE l.account_id = p_account AND l.expires_on = DATE '2000-01-01' + p_credit[1]::integer
       AND l.seq = p_credit[2];
+    v_claim := p_amount;
+    IF v_own.remaining < p_amount THEN
+        SELECT coalesce(sum(-e.lots[i + 2]), 0) INTO v_expired
+        FROM members_entry e CROSS JOIN generate_series(1, cardinality(e.lots), 3) AS i
+        WHERE e.account_id = p_account AND e.seq > p_credit[2] AND e.kind = 3
+          AND e.lots[i] = p_credit[1] AND e.lots[i + 1] = p_credit[2];
+        v_claim := least(p_amount, greatest(p_total - v_expired - p_before, 0));
+    END IF;
     v_left := v_claim - least(v_claim, v_own.remaining);
     IF v_claim > v_left THEN
         UPDATE members_lot

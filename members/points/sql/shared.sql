@@ -30,6 +30,22 @@ LANGUAGE sql AS $$
       AND l.expires_on = DATE '2000-01-01' + p_lots[i]::integer AND l.seq = p_lots[i + 1]
 $$;
 
+-- Find an entry by its key, or by account and number. Entries never change, so this needs no lock.
+-- Two queries: as one, it would be planned anew for each call.
+CREATE FUNCTION points_find_entry(p_key uuid, p_account bigint, p_seq bigint)
+RETURNS members_entry LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_entry members_entry;
+BEGIN
+    IF p_key IS NOT NULL THEN
+        SELECT * INTO v_entry FROM members_entry WHERE key = p_key;
+    ELSE
+        SELECT * INTO v_entry FROM members_entry WHERE account_id = p_account AND seq = p_seq;
+    END IF;
+    RETURN v_entry;
+END
+$$;
+
 -- The number of points in an entry's changes of lots, without a sign.
 CREATE FUNCTION points_sum(p_lots bigint[]) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce(sum(abs(p_lots[i])), 0)::bigint
