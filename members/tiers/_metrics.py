@@ -7,30 +7,23 @@ day of the entry that it takes back, so that a refund undoes exactly what its pu
 from members.tiers.models import TierScheme
 
 _JOURNAL = """
-    SELECT entry.{amount} AS amount, COALESCE(undone.at, entry.at) AS at
-    FROM members_account AS account
+    members_account AS account
     JOIN members_entry AS entry ON entry.account_id = account.id
-    LEFT JOIN members_entry AS undone ON entry.kind = 10
-        AND undone.account_id = entry.account_id AND undone.seq = entry.ref_seq
     WHERE account.owner_id = {member} AND account.wallet_id = {wallet}
         AND entry.kind IN ({kinds}){until}
 """
-_FROM_ENTRIES = """
-    SELECT COALESCE(sum(amount) FILTER ({since_metric}), 0)::bigint AS metric,
-        COALESCE(sum(amount) FILTER ({since_keep}), 0)::bigint AS keep_metric
-    FROM ({journal}) AS counted
-    WHERE at < ({to_on}::timestamp AT TIME ZONE %(zone)s)
-"""
-_FROM_DAYS = """
-    SELECT COALESCE(sum({amount}) FILTER ({since_metric}), 0)::bigint AS metric,
-        COALESCE(sum({amount}) FILTER ({since_keep}), 0)::bigint AS keep_metric
-    FROM members_memberday AS day
+_DAYS = """
+    members_memberday AS day
     WHERE day.member_id = {member} AND day.on_date < {to_on}
 """
-_SINCE_INSTANT = (
-    "WHERE {from_on} IS NULL OR at >= ({from_on}::date::timestamp AT TIME ZONE %(zone)s)"
+# A scalar, not a join: it is asked for the few entries that take something back.
+_INSTANT = (
+    "CASE WHEN entry.kind = 10 THEN (SELECT undone.at FROM members_entry AS undone "
+    "WHERE undone.account_id = entry.account_id AND undone.seq = entry.ref_seq) "
+    "ELSE entry.at END"
 )
-_SINCE_DAY = "WHERE {from_on} IS NULL OR day.on_date >= {from_on}::date"
+_SINCE_INSTANT = "{from_on} IS NULL OR at >= ({from_on}::date::timestamp AT TIME ZONE %(zone)s)"
+_SINCE_DAY = "{from_on} IS NULL OR on_date >= {from_on}::date"
 
 _WALLETS = {TierScheme.Metric.POINTS_EARNED: 1, TierScheme.Metric.GROWTH: 2}
 
@@ -49,28 +42,58 @@ def metric_sql(
     windows (null: all time) and the day after both. It uses the parameter `zone`. `until` limits
     the journal to its first entries, as they were when a decision was made.
     """
-    if metric in {TierScheme.Metric.SPEND, TierScheme.Metric.ORDERS}:
-        spent = "day.spend_minor - day.refunded_minor"
-        return _FROM_DAYS.format(
-            amount=spent if metric == TierScheme.Metric.SPEND else "day.orders",
-            since_metric=_SINCE_DAY.format(from_on=metric_from),
-            since_keep=_SINCE_DAY.format(from_on=keep_from),
-            member=member,
-            to_on=to_on,
-        )
-    is_growth = metric == TierScheme.Metric.GROWTH
-    journal = _JOURNAL.format(
+    columns, tables = _rows(metric, member=member, to_on=to_on, until=until)
+    return (
+        f"SELECT {_sums(metric, metric_from, keep_from)} "  # noqa: S608
+        f"FROM (SELECT {columns} FROM {tables}) AS counted{_before(metric, to_on)}"
+    )
+
+
+def metrics_sql(metric: str, *, members: str, to_on: str) -> str:
+    """Return the same for many members at once: `member_id`, `metric`, `keep_metric`.
+
+    `members` is a relation with member_id, metric_from and keep_from. Members of whom nothing
+    counts are missing. The planner is free to walk over members or over the whole journal.
+    """
+    columns, tables = _rows(metric, member="listed.member_id", to_on=to_on)
+    return (
+        f"SELECT member_id, {_sums(metric, 'metric_from', 'keep_from')} FROM ("  # noqa: S608
+        f"SELECT listed.member_id, listed.metric_from, listed.keep_from, {columns} "
+        f"FROM {members} AS listed CROSS JOIN {tables}) AS counted"
+        f"{_before(metric, to_on)} GROUP BY member_id"
+    )
+
+
+def _sums(metric: str, metric_from: str, keep_from: str) -> str:
+    since = _SINCE_DAY if wallet_of(metric) is None else _SINCE_INSTANT
+    return ", ".join(
+        f"COALESCE(sum(amount) FILTER (WHERE {since.format(from_on=first)}), 0)::bigint AS {name}"
+        for name, first in (("metric", metric_from), ("keep_metric", keep_from))
+    )
+
+
+def _before(metric: str, to_on: str) -> str:
+    if wallet_of(metric) is None:
+        return ""
+    return f" WHERE at < ({to_on}::timestamp AT TIME ZONE %(zone)s)"
+
+
+def _rows(metric: str, *, member: str, to_on: str, until: str = "") -> tuple[str, str]:
+    """Return the columns (an amount and when it counts), and the tables with their condition."""
+    if metric == TierScheme.Metric.SPEND:
+        amount = "day.spend_minor - day.refunded_minor"
+    elif metric == TierScheme.Metric.ORDERS:
+        amount = "day.orders"
+    else:
+        is_growth = metric == TierScheme.Metric.GROWTH
         # A clawback of points already spent takes back less than was asked; what was earned is
         # lower by all of it.
-        amount="delta" if is_growth else "delta - COALESCE(entry.shortfall, 0)",
-        kinds="1, 5, 10" if is_growth else "1, 10",
-        wallet=wallet_of(metric),
-        member=member,
-        until=f" AND entry.seq <= {until}" if until else "",
-    )
-    return _FROM_ENTRIES.format(
-        since_metric=_SINCE_INSTANT.format(from_on=metric_from),
-        since_keep=_SINCE_INSTANT.format(from_on=keep_from),
-        journal=journal,
-        to_on=to_on,
-    )
+        amount = "entry.delta" if is_growth else "entry.delta - COALESCE(entry.shortfall, 0)"
+        journal = _JOURNAL.format(
+            kinds="1, 5, 10" if is_growth else "1, 10",
+            wallet=wallet_of(metric),
+            member=member,
+            until=f" AND entry.seq <= {until}" if until else "",
+        )
+        return f"{amount} AS amount, {_INSTANT} AS at", journal
+    return f"{amount} AS amount, day.on_date", _DAYS.format(member=member, to_on=to_on)
