@@ -37,7 +37,10 @@ class HealthMiddleware:
             ready, checks = run_checks()
             status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             body = {"status": "ready" if ready else "not ready", "checks": checks}
-            return JsonResponse(body, status=status)
+            answer = JsonResponse(body, status=status)
+            # Django would log each 503 as an error; while the service starts it is an answer.
+            answer._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
+            return answer
         return self.get_response(request)
 
 

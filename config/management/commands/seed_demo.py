@@ -8,9 +8,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import structlog
+from celery import current_app
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import override
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -44,6 +48,7 @@ class Command(BaseCommand):
         if missing:
             ensure_template()
             _in_parallel(missing)
+            _drop_pokes()
         with platform_context():
             create_operator(email=OPERATOR, name="Olga Operator")
         facts = [json.loads(_facts_path(spec).read_text()) for spec in BRANDS]
@@ -86,6 +91,18 @@ def _refuse_half_told(spec: BrandSpec) -> None:
         raise CommandError(
             f"The demo brand {spec.slug} was broken off half way. Run `make clean` and start again."
         )
+
+
+def _drop_pokes() -> None:
+    """Empty the queues: a poke for each event of a year, of which none waits any more.
+
+    What does wait is in the database, and the sweeper finds it; the workers would otherwise go
+    through the pokes for minutes before anything new.
+    """
+    try:
+        current_app.control.purge()
+    except (KombuError, RedisError, OSError) as error:
+        structlog.get_logger(__name__).warning("broker_unreachable", error=str(error))
 
 
 def _print_progress(done: int, total: int) -> None:
