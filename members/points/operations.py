@@ -10,7 +10,8 @@ event.
 
 Every posting has a `key`, unique per brand for ever. The same key again returns the first posting
 with `replayed=True` and writes nothing; with another kind, amount or account it is refused. A
-refused operation has changed nothing and leaves the caller's transaction usable.
+refused operation has changed nothing and leaves the caller's transaction usable, but for one case:
+when two accounts are given the same new key at the same moment, the database refuses the second.
 """
 
 from collections.abc import Iterable

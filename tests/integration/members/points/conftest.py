@@ -1,7 +1,6 @@
 """What the tests of the ledger share."""
 
 import uuid
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -19,8 +18,9 @@ SOURCE = points.Source("test", 1)
 class Ledger:
     """One owner's points account, with short ways to use it at a fixed instant."""
 
-    def __init__(self, at: datetime) -> None:
+    def __init__(self, at: datetime, schema_name: str) -> None:
         self.at = at
+        self.schema_name = schema_name
 
     def earn(self, amount: int, expires_on: date | None = None, **given: Any) -> points.Posting:
         given = {"key": uuid.uuid4(), "at": self.at, "source": SOURCE, **given}
@@ -68,17 +68,7 @@ class Ledger:
 def ledger(brand: Brand, at: datetime) -> Ledger:
     """Return the account of one owner in the wallet `points`, empty."""
     points.open_accounts(owner_id=OWNER, at=at)
-    return Ledger(at)
-
-
-@pytest.fixture
-def all_is_well() -> Callable[[], None]:
-    """Return a function that asserts every invariant of the ledger."""
-
-    def check() -> None:
-        assert {name: found for name, check in CHECKS.items() if (found := check())} == {}
-
-    return check
+    return Ledger(at, brand.schema_name)
 
 
 @pytest.fixture(autouse=True)

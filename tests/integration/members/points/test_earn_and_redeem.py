@@ -317,3 +317,18 @@ def test_nothing_is_written_into_a_schema_of_another_brand(ledger: Ledger) -> No
             with pytest.raises(WrongSchemaError):
                 refused()
         assert ledger.snapshot() == before
+
+
+def test_a_connection_that_strayed_into_another_brand_writes_nothing(
+    ledger: Ledger, other_brand: Brand
+) -> None:
+    ledger.earn(50)
+    before = ledger.snapshot()
+    with connection.cursor() as cursor:
+        cursor.execute(f'SET LOCAL search_path TO "{other_brand.schema_name}", public')
+        for refused in (lambda: ledger.earn(1), lambda: ledger.redeem(1)):
+            with pytest.raises(WrongSchemaError):
+                refused()
+        assert Entry.objects.count() == 0
+        cursor.execute(f'SET LOCAL search_path TO "{ledger.schema_name}", public')
+    assert ledger.snapshot() == before

@@ -175,6 +175,26 @@ def test_same_key_is_posted_once(raced: Brand, at: datetime) -> None:
         same_key_race(raced, at)
 
 
+def test_same_key_for_two_accounts_is_posted_for_one(raced: Brand, at: datetime) -> None:
+    points.open_accounts(owner_id=8, at=at)
+    for _ in range(ROUNDS):
+        key = uuid.uuid4()
+
+        def credit(owner_id: int, key: uuid.UUID = key) -> points.Posting:
+            return points.earn(owner_id=owner_id, amount=5, key=key, at=at, source=SOURCE)
+
+        results = run_together(
+            raced,
+            [lambda owner_id=owner_id: credit(owner_id) for owner_id in (OWNER, 8)]
+            * (THREADS // 2),
+        )
+        assert count(results) == {"Posting": THREADS // 2, "KeyReusedError": THREADS // 2}
+        posted = [result for result in results if isinstance(result, points.Posting)]
+        assert sorted(posting.replayed for posting in posted) == [False, True, True, True]
+        assert Entry.objects.filter(key=key).count() == 1
+    assert problems() == {}
+
+
 def test_control_without_the_look_up_a_key_is_no_replay(raced: Brand, at: datetime) -> None:
     alter_function(
         "points_spend",
