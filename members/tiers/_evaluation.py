@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
-from members.tiers._metrics import metrics_sql, wallet_of
+from members.tiers._metrics import metric_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
 from members.tiers.rules import is_periodic, keep_window, match_tier, window_on
 
@@ -33,12 +33,11 @@ WITH state AS (
     SELECT state.*, {dates}
     FROM state {periods}
 ), measured AS (
-    SELECT dated.*, COALESCE(sums.metric, 0) AS metric,
-        COALESCE(sums.keep_metric, 0) AS keep_metric,
-        GREATEST(width_bucket(COALESCE(sums.metric, 0), %(entries)s::bigint[]), 1) AS target,
+    SELECT dated.*, sums.metric, sums.keep_metric,
+        GREATEST(width_bucket(sums.metric, %(entries)s::bigint[]), 1) AS target,
         (%(keeps)s::bigint[])[rank] AS keep,
         (%(graces)s::int[])[rank] AS grace_days
-    FROM dated LEFT JOIN ({metric}) AS sums ON sums.member_id = dated.member_id
+    FROM dated CROSS JOIN LATERAL ({metric}) AS sums
 )"""
 
 _WRITE = """, {decided}, outcome AS (
@@ -304,7 +303,13 @@ def _state(frame: Frame, members: str) -> Statement:
         members=members,
         dates=_YEAR_DATES if periodic else _ROLLING_DATES,
         periods=_periods(scheme.window) if periodic else "",
-        metric=metrics_sql(scheme.metric, members="dated", to_on="%(to_on)s::date"),
+        metric=metric_sql(
+            scheme.metric,
+            member="dated.member_id",
+            metric_from="dated.metric_from",
+            keep_from="dated.keep_from",
+            to_on="%(to_on)s::date",
+        ),
     )
     return text, params
 

@@ -41,26 +41,14 @@ def metric_sql(
     All arguments but the first are SQL expressions: the member's key, the first days of the two
     windows (null: all time) and the day after both. It uses the parameter `zone`. `until` limits
     the journal to its first entries, as they were when a decision was made.
+
+    For many members use it as a lateral join: it then walks from each member by primary key,
+    whatever the planner knows of tables that an import has just filled.
     """
     columns, tables = _rows(metric, member=member, to_on=to_on, until=until)
     return (
         f"SELECT {_sums(metric, metric_from, keep_from)} "  # noqa: S608
         f"FROM (SELECT {columns} FROM {tables}) AS counted{_before(metric, to_on)}"
-    )
-
-
-def metrics_sql(metric: str, *, members: str, to_on: str) -> str:
-    """Return the same for many members at once: `member_id`, `metric`, `keep_metric`.
-
-    `members` is a relation with member_id, metric_from and keep_from. Members of whom nothing
-    counts are missing. The planner is free to walk over members or over the whole journal.
-    """
-    columns, tables = _rows(metric, member="listed.member_id", to_on=to_on)
-    return (
-        f"SELECT member_id, {_sums(metric, 'metric_from', 'keep_from')} FROM ("  # noqa: S608
-        f"SELECT listed.member_id, listed.metric_from, listed.keep_from, {columns} "
-        f"FROM {members} AS listed CROSS JOIN {tables}) AS counted"
-        f"{_before(metric, to_on)} GROUP BY member_id"
     )
 
 
