@@ -63,8 +63,8 @@ _ROLLED = (
     ),
 )
 
-# A score counts the boundaries below the value, so that equal values share a score. Materialised:
-# otherwise the sums of comparisons are worked out again wherever a score is named.
+# A score counts the boundaries below the value (those up to one less: values are whole), so that
+# equal values share a score. Materialised: otherwise a score is worked out wherever it is named.
 _SCORE = """
 WITH {facts}, present AS MATERIALIZED (
     SELECT member.id AS member_id, member.enrolled_at, old.member_id AS old_id, old.r AS old_r,
@@ -89,9 +89,12 @@ WITH {facts}, present AS MATERIALIZED (
         CASE WHEN present.frequency > 0 THEN last_on END AS last_on,
         present.frequency::int AS frequency,
         CASE WHEN present.frequency > 0 THEN present.monetary ELSE 0 END AS monetary,
-        CASE WHEN present.frequency > 0 THEN 5 - {recency_above} END AS r,
-        CASE WHEN present.frequency > 0 THEN 1 + {frequency_above} END AS f,
-        CASE WHEN present.frequency > 0 THEN 1 + {monetary_above} END AS m
+        CASE WHEN present.frequency > 0
+            THEN 5 - width_bucket(%(as_of)s::date - last_on - 1, bounds.recency) END AS r,
+        CASE WHEN present.frequency > 0
+            THEN 1 + width_bucket(present.frequency - 1, bounds.frequency) END AS f,
+        CASE WHEN present.frequency > 0
+            THEN 1 + width_bucket(present.monetary - 1, bounds.monetary) END AS m
     FROM present CROSS JOIN bounds
 ), target AS (
     SELECT scored.*, CASE {segments} ELSE '{otherwise}' END AS value_segment
@@ -172,16 +175,8 @@ def _scoring(*, as_of: date, zone: str, table: Table, rolled: bool) -> tuple[str
         last_on=last_on,
         frequency=frequency,
         monetary=monetary,
-        recency_above=_count_above("%(as_of)s::date - last_on", "recency"),
-        frequency_above=_count_above("present.frequency", "frequency"),
-        monetary_above=_count_above("present.monetary", "monetary"),
         segments=" ".join(cases) or "WHEN FALSE THEN ''",
         otherwise=ValueSegment.DORMANT.value,
         visit_days=VISIT_DAYS,
     )
     return text, params
-
-
-def _count_above(value: str, bound: str) -> str:
-    terms = [f"(({value}) > bounds.{bound}[{number}])::int" for number in range(1, 5)]
-    return "(" + " + ".join(terms) + ")"
