@@ -33,22 +33,30 @@ from tenants.events.operations import emit
 
 def apply_import(batch: ImportBatch) -> None:
     """Give the new purchases of a file their effects, in the transaction of the import."""
-    at = batch.at
+    # A till whose clock runs ahead past midnight has sold tomorrow.
+    at = max(batch.at, _latest(batch.table))
     scheme = get_scheme(on=local_date(at, current_brand().timezone))
     rules = live_rules(trigger=PURCHASE)
-    members, late = _lock_members(batch.table, at)
+    members, late = _lock_members(batch.table, batch.at)
     if scheme is not None and _feeds_itself(scheme, rules):
         _one_by_one(batch)
     else:
-        _credit_all(batch, rules, scheme)
+        _credit_all(batch, rules, scheme, at)
         raise_many(member_ids=members, at=at, cause=TierChange.Cause.IMPORT)
         mark_late(member_ids=late)
     emit(
         type="purchase.imported",
         subject="purchases",
         data={"purchases": batch.purchases, "members": len(members)},
-        at=at,
+        at=batch.at,
     )
+
+
+def _latest(table: str) -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT max(occurred_at) FROM {table}")  # noqa: S608
+        found: datetime = cursor.fetchone()[0]
+        return found
 
 
 def _lock_members(table: str, at: datetime) -> tuple[list[int], list[int]]:
@@ -104,7 +112,9 @@ def _one_by_one(batch: ImportBatch) -> None:
             )
 
 
-def _credit_all(batch: ImportBatch, rules: list[EarningRule], scheme: TierScheme | None) -> None:
+def _credit_all(
+    batch: ImportBatch, rules: list[EarningRule], scheme: TierScheme | None, at: datetime
+) -> None:
     compiler = Compiler(rules, at=batch.at, has_lines=batch.has_lines)
     if not compiler.gives_anything:
         return
@@ -115,7 +125,7 @@ def _credit_all(batch: ImportBatch, rules: list[EarningRule], scheme: TierScheme
     _run(compiler.growth())
     if scheme is not None and multipliers:
         _run(compiler.gains(scheme.metric))
-        write_multipliers(table="earning_order", at=batch.at)
+        write_multipliers(table="earning_order", at=at)
     _run(compiler.points())
     _run(("ANALYZE earning_work", {}))
     earn_from_query(query=compiler.postings)

@@ -136,8 +136,9 @@ def _apply(
     is_quiet: bool = False,
 ) -> PurchaseOutcome:
     member = purchase.member
-    # From here on purchases of this member wait for each other: caps and tiers are exact.
-    holding = hold_member(member_id=member.pk, at=at)
+    # From here on purchases of this member wait for each other: caps and tiers are exact. A till
+    # whose clock runs ahead past midnight has bought tomorrow.
+    holding = hold_member(member_id=member.pk, at=max(at, purchase.occurred_at))
     earned: list[Earned] = []
     if member.is_active:
         rules = matching_rules(

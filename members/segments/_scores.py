@@ -17,6 +17,8 @@ from members.segments.value_segments import VISITS, Table
 WINDOW_DAYS = 365
 VISIT_DAYS = 30
 
+_TAKE = "taken AS (DELETE FROM members_lateactivity RETURNING member_id)"
+
 _FULL_FACTS = """
 facts AS (
     SELECT member_id, max(on_date) FILTER (WHERE orders > 0) AS last_on,
@@ -28,7 +30,9 @@ facts AS (
 _FULL = ("facts.last_on", "COALESCE(facts.frequency, 0)", "COALESCE(facts.monetary, 0)")
 
 _ROLLED_FACTS = """
-moved AS (
+late AS MATERIALIZED (
+    SELECT DISTINCT member_id FROM taken
+), moved AS (
     SELECT member_id, 1 AS sign, on_date, orders, spend_minor - refunded_minor AS net
     FROM members_memberday WHERE on_date >= %(last_as_of)s AND on_date < %(as_of)s
     UNION ALL
@@ -37,13 +41,14 @@ moved AS (
 ), facts AS (
     SELECT member_id, FALSE AS is_late, max(on_date) FILTER (WHERE sign = 1 AND orders > 0) AS last_on,
         sum(sign * orders) AS frequency, sum(sign * net)::bigint AS monetary
-    FROM moved WHERE member_id <> ALL(%(late)s::bigint[])
+    FROM moved
+    WHERE NOT EXISTS (SELECT FROM late WHERE late.member_id = moved.member_id)
     GROUP BY member_id
     UNION ALL
     SELECT late.member_id, TRUE, max(day.on_date) FILTER (WHERE day.orders > 0),
         COALESCE(sum(day.orders), 0),
         COALESCE(sum(day.spend_minor - day.refunded_minor), 0)::bigint
-    FROM unnest(%(late)s::bigint[]) AS late (member_id)
+    FROM late
     LEFT JOIN members_memberday AS day ON day.member_id = late.member_id
         AND day.on_date >= %(from_on)s AND day.on_date < %(as_of)s
     GROUP BY late.member_id
@@ -66,7 +71,7 @@ _ROLLED = (
 # A score counts the boundaries below the value (those up to one less: values are whole), so that
 # equal values share a score. Materialised: otherwise a score is worked out wherever it is named.
 _SCORE = """
-WITH {facts}, present AS MATERIALIZED (
+{facts}, present AS MATERIALIZED (
     SELECT member.id AS member_id, member.enrolled_at, old.member_id AS old_id, old.r AS old_r,
         old.f AS old_f, old.m AS old_m, old.last_purchase_on AS old_last_on,
         old.frequency AS old_frequency, old.monetary_minor AS old_monetary,
@@ -133,28 +138,27 @@ _COMPARE = "SELECT member_id FROM different ORDER BY member_id LIMIT 20"
 
 
 def score_statement(
-    *, as_of: date, zone: str, table: Table, last_as_of: date | None, late: list[int]
+    *, as_of: date, zone: str, table: Table, last_as_of: date | None
 ) -> tuple[str, dict[str, Any]]:
     """Return the statement that writes all scores, and its parameters.
 
-    `last_as_of` is the run that the stored scores are of, or None to read all days; `late` are
-    the members whose older days have changed since. It gives one row: members with facts, rows
-    written, boundaries as JSON.
+    `last_as_of` is the run that the stored scores are of, or None to read all days. The marks of
+    late activity are taken by it. It gives one row: members with facts, rows written, boundaries
+    as JSON.
     """
     head, params = _scoring(as_of=as_of, zone=zone, table=table, rolled=last_as_of is not None)
     if last_as_of is not None:
         params |= {
-            "late": late,
             "last_as_of": last_as_of,
             "last_from_on": last_as_of - timedelta(days=WINDOW_DAYS),
         }
-    return head + _WRITE, params
+    return f"WITH {_TAKE}, {head}{_WRITE}", params
 
 
 def compare_statement(*, as_of: date, zone: str, table: Table) -> tuple[str, dict[str, Any]]:
     """Return the query for members whose stored score differs from a full computation."""
     head, params = _scoring(as_of=as_of, zone=zone, table=table, rolled=False)
-    return f"{head} {_COMPARE}", params
+    return f"WITH {head} {_COMPARE}", params
 
 
 def _scoring(*, as_of: date, zone: str, table: Table, rolled: bool) -> tuple[str, dict[str, Any]]:

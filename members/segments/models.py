@@ -73,14 +73,15 @@ class ScoreRun(models.Model):
 
 
 class LateActivity(models.Model):
-    """A member whose past days changed (late purchase, refund) since the last `ScoreRun`.
+    """That a member's past days changed (late purchase, refund); taken by the next `ScoreRun`.
 
-    The nightly recomputation reads the days that enter and leave the window, and these members.
+    Only ever added, and taken by the very statement that reads the days: a change that is not
+    yet committed keeps its mark for the run after, and nobody waits.
     """
 
     # Nothing to recompute for a member who is gone.
-    member = models.OneToOneField(
-        "members.Member", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    member = models.ForeignKey(
+        "members.Member", on_delete=models.CASCADE, related_name="+", db_index=False
     )
 
     def __str__(self) -> str:

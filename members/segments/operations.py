@@ -44,9 +44,6 @@ def recompute_scores(*, on: date, at: datetime, full: bool = False) -> ScoreRun:
             "SELECT set_config('statement_timeout', '600s', true), "
             "set_config('work_mem', '64MB', true)"
         )
-        # Its own statement: a purchase that holds its mark is waited for, then seen.
-        cursor.execute("DELETE FROM members_lateactivity RETURNING member_id")
-        late = [row[0] for row in cursor.fetchall()]
         last = ScoreRun.objects.order_by("-as_of").first()
         rolls = last is not None and not full and last.as_of <= on <= last.as_of + _LONGEST_ROLL
         statement, params = score_statement(
@@ -54,7 +51,6 @@ def recompute_scores(*, on: date, at: datetime, full: bool = False) -> ScoreRun:
             zone=current_brand().timezone,
             table=get_value_table(),
             last_as_of=last.as_of if last is not None and rolls else None,
-            late=late,
         )
         cursor.execute(statement, params)
         scored, changed, boundaries = cursor.fetchone()
@@ -75,11 +71,8 @@ def recompute_scores(*, on: date, at: datetime, full: bool = False) -> ScoreRun:
 def mark_late(*, member_ids: Sequence[int]) -> None:
     """Note that days before today have changed for these members; call it in that transaction."""
     with connection.cursor() as cursor:
-        # Updating a mark that is there locks it: a run that clears it sees the change first.
         cursor.execute(
-            "INSERT INTO members_lateactivity (member_id) "
-            "SELECT DISTINCT unnest(%s::bigint[]) AS member_id ORDER BY 1 "
-            "ON CONFLICT (member_id) DO UPDATE SET member_id = EXCLUDED.member_id",
+            "INSERT INTO members_lateactivity (member_id) SELECT unnest(%s::bigint[])",
             [list(member_ids)],
         )
 
@@ -178,7 +171,7 @@ def delete_segment(*, segment_id: int, by: Actor, at: datetime) -> None:
 
 def count_late() -> int:
     """Return how many members wait for the next recomputation because of older days."""
-    return LateActivity.objects.count()
+    return LateActivity.objects.values("member").distinct().count()
 
 
 def _lock(segment_id: int) -> SavedSegment:

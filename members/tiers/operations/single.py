@@ -88,7 +88,8 @@ def raise_tier(
 
 def mark_due(*, member_id: int) -> None:
     """Ask the next night to look at a member whose metric was lowered for days gone by."""
-    MemberTier.objects.filter(pk=member_id, is_due=False).update(is_due=True)
+    # Also where it is set: a night that is at this row has not seen what the caller did.
+    MemberTier.objects.filter(pk=member_id).update(is_due=True)
 
 
 def _store_raise(holding: Holding, target: Tier, measured: Measured, at: datetime) -> bool:

@@ -127,7 +127,7 @@ def test_import_equals_one_by_one(
             expected.metric_value,
             expected.missing,
         )
-    assert set(LateActivity.objects.values_list("pk", flat=True)) == {
+    assert set(LateActivity.objects.values_list("member", flat=True)) == {
         many[index].pk for index, _amount, ago, _hour, _lines in rows if ago > 0
     }
     checks = {**EARNING_CHECKS, **TIER_CHECKS}

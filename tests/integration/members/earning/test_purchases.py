@@ -159,11 +159,30 @@ def test_points_count_from_the_day_of_the_purchase(brand: Brand) -> None:
     }
 
 
+def test_purchase_of_a_clock_that_runs_ahead_past_midnight_counts_at_once(brand: Brand) -> None:
+    rule()
+    make_scheme(window="rolling")
+    midnight = moment(TODAY, 0)
+    outcome = record_purchase(
+        external_id="ahead",
+        member=join(),
+        occurred_at=midnight + timedelta(minutes=2),
+        amount_minor=10_000,
+        currency="CNY",
+        by=SYSTEM,
+        at=midnight - timedelta(minutes=2),
+    )
+    assert outcome.purchase.local_date == TODAY
+    assert outcome.tier_change is not None
+    assert outcome.tier_change.window_to == TODAY + timedelta(days=1)
+    assert not LateActivity.objects.exists()
+
+
 def test_late_purchase_is_marked_for_the_scores(brand: Brand) -> None:
     member, other = join(), join()
     buy(member, 100, on=days_ago(1))
     buy(other, 100, on=TODAY)
-    assert set(LateActivity.objects.values_list("pk", flat=True)) == {member.pk}
+    assert set(LateActivity.objects.values_list("member", flat=True)) == {member.pk}
 
 
 def test_blocked_member_earns_nothing(brand: Brand) -> None:

@@ -142,7 +142,7 @@ def test_refund_is_told_and_marks_older_days(brand: Brand) -> None:
     LateActivity.objects.all().delete()
     refund("A-1", 1_000, name="R-1")
     refund("A-2", 1_000, name="R-1")
-    assert set(LateActivity.objects.values_list("pk", flat=True)) == {member.pk}
+    assert set(LateActivity.objects.values_list("member", flat=True)) == {member.pk}
     told = Event.objects.filter(type="purchase.refunded").order_by("pk").first()
     assert told is not None
     assert (told.data["purchase"], told.data["points"], told.data["amount_minor"]) == (
