@@ -48,4 +48,4 @@ def allow_long_statements(**_: Any) -> None:
 def start_at_once(**_: Any) -> None:
     """Look for work now; beat's first messages come only after their interval."""
     for task in ("jobs.sweep", "jobs.tick", "events.sweep"):
-        app.send_task(task, queue="default", retry=False)
+        app.send_task(task, queue="clock", retry=False)

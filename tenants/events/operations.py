@@ -15,7 +15,7 @@ from tenants.events import webhooks
 from tenants.events.errors import InvalidEventError
 from tenants.events.models import Event, EventHandling
 from tenants.events.registry import RegisteredHandler, list_handlers
-from tenants.jobs.publishing import publish
+from tenants.jobs.publishing import poke
 from tenants.jobs.registry import JobRun
 
 logger = structlog.get_logger(__name__)
@@ -220,7 +220,7 @@ class _Poke:
         self.schema = schema
 
     def __call__(self) -> None:
-        publish(RELAY_TASK, schema=self.schema)
+        poke(RELAY_TASK, schema=self.schema)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Poke) and other.schema == self.schema

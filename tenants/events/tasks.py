@@ -6,9 +6,10 @@ from celery import shared_task
 from django.db import connection
 
 from core import clock
+from tenants.brands.context import current_schema
 from tenants.brands.queries import list_brands
 from tenants.events import operations, webhooks
-from tenants.jobs.publishing import publish
+from tenants.jobs.publishing import publish, take_up
 from tenants.jobs.tasks import BrandTask, PlatformTask
 
 _SCHEMAS_PER_QUERY = 200
@@ -17,6 +18,7 @@ _SCHEMAS_PER_QUERY = 200
 @shared_task(base=BrandTask, name=operations.RELAY_TASK)
 def relay() -> None:
     """Bring the brand's events to their handlers."""
+    take_up(operations.RELAY_TASK, schema=current_schema())
     operations.deliver_pending(at=clock.now())
 
 

@@ -13,8 +13,9 @@ from tenants.brands.context import NoBrandError, tenant_context
 from tenants.events import registry
 from tenants.events.errors import InvalidEventError
 from tenants.events.models import Event, EventHandling, IdempotencyKey
-from tenants.events.operations import MAX_ATTEMPTS, deliver_pending, emit, purge
+from tenants.events.operations import MAX_ATTEMPTS, RELAY_TASK, deliver_pending, emit, purge
 from tenants.events.queries import list_events, list_given_up
+from tenants.jobs import publishing
 from tests.integration.tenants.threads import run_in_threads
 
 
@@ -262,3 +263,16 @@ def test_list_events_pages_and_limits_to_an_owners(brand, at):
     assert list_events(owner_id=1) == events[1::2]
     assert list_events(subject="thing:4") == [events[4]]
     assert list_events(types=["other.done"]) == []
+
+
+def test_one_poke_waits_however_many_events_come(brand, at, monkeypatch):
+    sent: list[str] = []
+    monkeypatch.setattr(publishing, "publish", lambda task, *, schema: sent.append(schema))
+    with tenant_context(brand):
+        publishing.take_up(RELAY_TASK, schema=brand.schema_name)
+        for number in range(3):
+            publishing.poke(RELAY_TASK, schema=brand.schema_name)
+            assert len(sent) == 1, number
+        publishing.take_up(RELAY_TASK, schema=brand.schema_name)
+        publishing.poke(RELAY_TASK, schema=brand.schema_name)
+    assert sent == [brand.schema_name] * 2
