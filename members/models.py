@@ -10,7 +10,7 @@ from members.activity.models import (
 )
 from members.earning.models import Earning, EarningRule
 from members.points.models import Account, Entry, Hold, Lot, Wallet
-from members.profiles.models import Member, MemberPersonal
+from members.profiles.models import AttributeDefinition, Member, MemberPersonal
 from members.segments.models import (
     LateActivity,
     MemberScore,
@@ -23,6 +23,7 @@ from members.tiers.models import MemberTier, Tier, TierChange, TierRun, TierSche
 __all__ = [
     "Account",
     "ActivityEvent",
+    "AttributeDefinition",
     "Earning",
     "EarningRule",
     "Entry",

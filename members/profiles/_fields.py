@@ -100,25 +100,11 @@ def _json_text(field: str, text: str, limit: int) -> None:
         raise _refuse(field, _("Control characters are not allowed."))
 
 
-def _is_finite(number: float) -> bool:
-    return abs(number) < float("inf")
-
-
-def clean_attributes(value: object) -> dict[str, str | int | float | bool | None]:
-    """Return custom attributes: at most 50 names, each with one plain value."""
-    if not isinstance(value, Mapping) or len(value) > 50:
-        raise _refuse("attributes", _("This must be an object of at most 50 plain values."))
-    clean: dict[str, str | int | float | bool | None] = {}
-    for key, item in value.items():
-        if not isinstance(key, str) or not key:
-            raise _refuse("attributes", _("Names must be texts."))
-        _json_text("attributes", key, 60)
-        if isinstance(item, str):
-            _json_text("attributes", item, 500)
-        elif not (item is None or (isinstance(item, (bool, int, float)) and _is_finite(item))):
-            raise _refuse("attributes", _("This must be an object of at most 50 plain values."))
-        clean[key] = item
-    return clean
+def clean_attributes(value: object) -> dict[str, Any]:
+    """Return what is given for attributes by code; their definitions judge the values."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise _refuse("attributes", _("This must be an object of attributes by code."))
+    return dict(value)
 
 
 def clean_consents(value: object) -> dict[str, bool]:

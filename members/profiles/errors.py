@@ -32,6 +32,32 @@ class InvalidMemberError(InvalidError):
     code = "invalid_member"
 
 
+class AttributeNotFoundError(NotFoundError):
+    """The brand has no attribute of this code."""
+
+    code = "attribute_not_found"
+    message = _("There is no such attribute.")
+
+
+class InvalidAttributeError(InvalidError):
+    """A part of an attribute's definition is wrong; `pointer` in the data names it."""
+
+    code = "invalid_attribute"
+
+
+class AttributeExistsError(ConflictError):
+    """Another attribute of the brand has this code."""
+
+    code = "attribute_exists"
+    message = _("There is an attribute with this code already.")
+
+
+class AttributeInUseError(ConflictError):
+    """Members have values that this would leave without a meaning; `members` says how many."""
+
+    code = "attribute_in_use"
+
+
 class BlockedMemberError(ForbiddenError):
     """The member is blocked: nothing is earned or used until staff lift it."""
 

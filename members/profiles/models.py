@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Cast, Concat, Greatest, Length, LPad, Right
 from django.utils.translation import gettext_lazy as _
 
+from members.profiles.values import Attribute, AttributeType, Choice
 from tenants.accounts.models import User
 
 
@@ -150,3 +151,70 @@ class MemberPersonal(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.member_id)
+
+
+class AttributeDefinition(models.Model):
+    """A fact of its own that the brand keeps about members; values lie in `Member.attributes`.
+
+    A code is never used for another type: values are stored by it. A retired definition stays,
+    so that its values keep their meaning. `choices` is a list of `{"code", "label"}`.
+    """
+
+    class Type(models.TextChoices):
+        TEXT = AttributeType.TEXT.value, _("Text")
+        NUMBER = AttributeType.NUMBER.value, _("Number")
+        DATE = AttributeType.DATE.value, _("Date")
+        BOOLEAN = AttributeType.BOOLEAN.value, _("Yes or no")
+        CHOICE = AttributeType.CHOICE.value, _("Choice")
+
+    class Portal(models.TextChoices):
+        HIDDEN = "hidden", _("Staff only")
+        SHOWN = "shown", _("The member sees it")
+        EDITED = "edited", _("The member may change it")
+
+    code = models.CharField(
+        max_length=40,
+        unique=True,
+        help_text=_("Small letters, digits and _; files and systems use it; fixed for good."),
+    )
+    type = models.CharField(max_length=8, choices=Type.choices)
+    label = models.JSONField()
+    choices = models.JSONField(default=list, blank=True)
+    is_required = models.BooleanField(
+        default=False, help_text=_("Nobody is enrolled without it, and it can not be emptied.")
+    )
+    portal = models.CharField(
+        max_length=6, choices=Portal.choices, default=Portal.HIDDEN, help_text=_("In the portal.")
+    )
+    position = models.PositiveSmallIntegerField(default=0)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            # A code is a key of JSON and a name of a condition's field.
+            models.CheckConstraint(
+                name="attribute_code_form",
+                condition=models.Q(code__regex=r"^[a-z][a-z0-9_]{0,39}$"),
+            ),
+            # Choices are what a choice chooses from, and nothing else has any.
+            models.CheckConstraint(
+                name="attribute_choices_fit_type",
+                condition=(models.Q(type="choice") & ~models.Q(choices=[]))
+                | (~models.Q(type="choice") & models.Q(choices=[])),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def as_value(self) -> Attribute:
+        """Return the definition without its row."""
+        return Attribute(
+            code=self.code,
+            type=AttributeType(self.type),
+            label=self.label,
+            choices=tuple(Choice(item["code"], item["label"]) for item in self.choices),
+            is_required=self.is_required,
+            portal=self.portal,
+            is_active=self.is_active,
+        )

@@ -10,13 +10,14 @@ from django.db import IntegrityError, connection, transaction
 from core import clock
 from core.actors import Actor
 from members.points.operations import open_accounts, open_accounts_for
-from members.profiles import _fields, _names
+from members.profiles import _attributes, _fields, _names
 from members.profiles.errors import (
     EmailTakenError,
     ErasedMemberError,
     MemberExistsError,
 )
-from members.profiles.models import Member, MemberPersonal
+from members.profiles.models import AttributeDefinition, Member, MemberPersonal
+from members.profiles.values import Attribute
 from tenants.accounts.models import User
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
@@ -65,6 +66,8 @@ def enrol(
 ) -> Member:
     """Enrol a person: member, personal data, empty point accounts, event `member.enrolled`.
 
+    Attributes the brand requires must be among those given.
+
     :raises InvalidMemberError: for a field that can not be, named in `pointer`.
     :raises MemberExistsError: if the id is another member's.
     :raises EmailTakenError: if the address is another member's.
@@ -90,6 +93,7 @@ def enrol(
     personal = _with_grams({field: fields[field] for field in _fields.PERSONAL})
     try:
         with transaction.atomic():
+            plain["attributes"] = _new_attributes(plain["attributes"])
             member = Member.objects.create(
                 external_id=key, user=user, enrolled_at=at, referred_by=referred_by, **plain
             )
@@ -155,6 +159,7 @@ def put_member(
 def update_profile(*, member: Member, by: Actor, at: datetime, **fields: Any) -> Member:
     """Change the given fields of a member; fields that hold the value already change nothing.
 
+    Of `attributes`, those given change, null empties one, the others stay as they are.
     A new e-mail address takes the sign-in away from the old one: the account is claimed anew
     by a code sent to the new address.
 
@@ -171,6 +176,14 @@ def update_profile(*, member: Member, by: Actor, at: datetime, **fields: Any) ->
             personal = MemberPersonal.objects.filter(member=locked).first() or MemberPersonal(
                 member=locked
             )
+            if wanted.get("attributes"):
+                wanted["attributes"] = _attributes.apply_changes(
+                    old=locked.attributes,
+                    given=wanted["attributes"],
+                    attributes=_definitions(wanted["attributes"]),
+                )
+            else:
+                wanted.pop("attributes", None)
             changes = _apply(locked, personal, wanted)
             if not changes:
                 return locked
@@ -220,6 +233,26 @@ def _clean(fields: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
     return _fields.clean(fields, today=today, locales=[code for code, _ in settings.LANGUAGES])
 
 
+def _definitions(codes: Iterable[str]) -> dict[str, Attribute]:
+    """Return the definitions of these codes, kept from change until the transaction ends."""
+    rows = AttributeDefinition.objects.raw(
+        "SELECT * FROM members_attributedefinition WHERE code = ANY(%s) ORDER BY id FOR SHARE",
+        [list(codes)],
+    )
+    return {row.code: row.as_value() for row in rows}
+
+
+def _new_attributes(given: Mapping[str, Any]) -> dict[str, Any]:
+    required = AttributeDefinition.objects.filter(is_active=True, is_required=True)
+    codes = {*given, *required.values_list("code", flat=True)}
+    if not codes:
+        return {}
+    attributes = _definitions(codes)
+    values = _attributes.apply_changes(old={}, given=given, attributes=attributes)
+    _attributes.refuse_missing(values, attributes=attributes.values())
+    return values
+
+
 def _with_grams(personal: dict[str, Any]) -> dict[str, Any]:
     name = personal["name"]
     return {**personal, "name_folded": _names.fold(name), "grams": _names.grams(name)}
@@ -236,11 +269,22 @@ def _apply(
         if old == value:
             continue
         setattr(row, field, value)
-        changes[field] = [_HIDDEN, _HIDDEN] if row is personal else [old, value]
+        if field == "attributes":
+            changes |= {
+                f"attributes.{code}": [_hidden(old.get(code)), _hidden(value.get(code))]
+                for code in sorted({*old, *value})
+                if old.get(code) != value.get(code)
+            }
+        else:
+            changes[field] = [_HIDDEN, _HIDDEN] if row is personal else [old, value]
     if "name" in changes:
         personal.name_folded = _names.fold(personal.name)
         personal.grams = _names.grams(personal.name)
     return changes
+
+
+def _hidden(value: object) -> str | None:
+    return None if value is None else _HIDDEN
 
 
 def _set_status(

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db import connection
 
-from members.profiles import _names
-from members.profiles.errors import MemberNotFoundError
-from members.profiles.models import Member
+from members.profiles import _attributes, _names
+from members.profiles.errors import AttributeNotFoundError, MemberNotFoundError
+from members.profiles.models import AttributeDefinition, Member
+from members.profiles.values import Attribute
 from tenants.accounts.models import User
 
 # A zero byte and halves of a character: in no text of the database.
@@ -70,6 +71,43 @@ def member_ids(*, external_ids: Iterable[str]) -> dict[str, int]:
     return dict(
         Member.objects.filter(external_id__in=list(external_ids)).values_list("external_id", "id")
     )
+
+
+def list_attribute_definitions(*, active_only: bool = True) -> list[Attribute]:
+    """Return the brand's own attributes in their order; see `AttributeType` for their values."""
+    rows = AttributeDefinition.objects.order_by("position", "pk")
+    return [row.as_value() for row in (rows.filter(is_active=True) if active_only else rows)]
+
+
+def get_attribute_definition(*, code: str) -> Attribute:
+    """Return one of the brand's own attributes, retired ones included.
+
+    :raises AttributeNotFoundError: if there is none.
+    """
+    row = AttributeDefinition.objects.filter(code=code).first() if _can_be_stored(code) else None
+    if row is None:
+        raise AttributeNotFoundError(attribute=code)
+    return row.as_value()
+
+
+def count_attribute_values() -> dict[str, int]:
+    """Return for each attribute's code how many members have a value. Reads all members."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key, count(*) FROM members_member, jsonb_object_keys(attributes) AS key "
+            "WHERE attributes <> '{}' GROUP BY key"
+        )
+        return dict(cursor.fetchall())
+
+
+def read_attribute(*, attribute: Attribute, text: str) -> str | int | float | bool:
+    """Return the value that a text out of a file stands for, as it is stored.
+
+    A choice is known by its code or its name in any language, yes and no by the usual words.
+
+    :raises InvalidMemberError: with the attribute's place, if it stands for none.
+    """
+    return _attributes.clean_value(attribute, _attributes.read_text(attribute, text))
 
 
 # Each branch is cut to the page, newest first, so that a search that matches nearly everybody
