@@ -11,7 +11,7 @@ was given; the sum, and with it every figure shown, stays exact.
 import secrets
 from collections.abc import Sequence
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Exists, F, QuerySet
 
 from benefits.budget.models import BudgetAllowance, BudgetLine
@@ -53,13 +53,7 @@ def take(line_id: int, amount_minor: int) -> int | None:
     One shard is tried first, chosen at random; when it is short, all are locked and shared out
     anew, so that a refusal is never wrong.
     """
-    taken = BudgetAllowance.objects.filter(
-        ~Exists(_debt(line_id)),
-        line_id=line_id,
-        shard=secrets.randbelow(SHARDS),
-        left_minor__gte=amount_minor,
-    ).update(left_minor=F("left_minor") - amount_minor)
-    if taken:
+    if _take_from_one(line_id, amount_minor):
         return None
     shards = _lock(line_id)
     left = sum(shard.left_minor for shard in shards)
@@ -67,6 +61,26 @@ def take(line_id: int, amount_minor: int) -> int | None:
         return left
     _share_out(shards, left - amount_minor)
     return None
+
+
+def _take_from_one(line_id: int, amount_minor: int) -> bool:
+    """Take from one shard if it has enough.
+
+    A conditional update that had to wait and then finds too little has locked the row all the
+    same; going back to the savepoint lets go of it, or locking all in order would deadlock.
+    """
+    savepoint = transaction.savepoint()
+    taken = BudgetAllowance.objects.filter(
+        ~Exists(_debt(line_id)),
+        line_id=line_id,
+        shard=secrets.randbelow(SHARDS),
+        left_minor__gte=amount_minor,
+    ).update(left_minor=F("left_minor") - amount_minor)
+    if taken:
+        transaction.savepoint_commit(savepoint)
+    else:
+        transaction.savepoint_rollback(savepoint)
+    return bool(taken)
 
 
 def force(line_id: int, amount_minor: int) -> bool:
