@@ -212,7 +212,7 @@ WHITENOISE_USE_FINDERS = TESTING
 WHITENOISE_MAX_AGE = 31_536_000 if not TESTING else 0
 MEDIA_ROOT = DATA_DIR / "media"
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

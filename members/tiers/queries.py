@@ -94,6 +94,7 @@ def standing_of(*, holding: Holding, measured: Measured) -> Standing:
         window_to=span.to_on,
         valid_until=valid_until,
         since=holding.since,
+        tiers=holding.tiers,
     )
 
 

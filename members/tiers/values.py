@@ -14,7 +14,7 @@ class Standing:
     over [`window_from`, `window_to`) in brand days; `window_from` is None for all time. `missing`
     is what lacks to the next tier (0 without one), `missing_to_keep` what lacks to the keep
     threshold. `valid_until` is the first day on which the tier can be lost, None when nothing
-    threatens it.
+    threatens it. `tiers` are all of the scheme, lowest first.
     """
 
     tier: Tier
@@ -28,6 +28,7 @@ class Standing:
     window_to: date
     valid_until: date | None
     since: datetime | None
+    tiers: tuple[Tier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

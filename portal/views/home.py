@@ -28,7 +28,7 @@ def show(request: MemberRequest) -> HttpResponse:
     at = clock.now()
     standing = get_standing(member_id=request.member.pk, at=at)
     balance = get_balance(owner_id=request.member.pk, at=at)
-    names = TierNames(standing.tier, standing.next_tier) if standing else TierNames()
+    names = TierNames(*standing.tiers) if standing else TierNames()
     found = what_may_i_use(member=request.member, at=at, lang=get_language() or "")
     rows: list[BenefitRow] = rows_of(found, names=names)
     context: dict[str, Any] = {
