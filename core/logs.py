@@ -9,6 +9,7 @@ import structlog
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _LONG_NUMBER = re.compile(r"(?<![\w-])\+?\d[\d -]{8,}\d(?![\w-])")
+_CUSTOMER = re.compile(r"(/api/brand/v\d+/members/)[^/\s]+")
 _SECRET = re.compile(r"\bts[kp]_(?:live|test)_\w+")
 
 
@@ -25,6 +26,10 @@ def mask_personal_data(
     for key, value in event.items():
         if isinstance(value, str) and key not in {"timestamp", "request_id", "task_id"}:
             event[key] = _mask(value)
+    # What people search for is names, and a brand's own key may be an address.
+    for key in ("request", "path", "url"):
+        if isinstance(event.get(key), str):
+            event[key] = _CUSTOMER.sub(r"\1***", event[key].partition("?")[0])
     return event
 
 

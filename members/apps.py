@@ -8,6 +8,7 @@ class MembersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what the rooms offer to lower and higher ones."""
+        from members.activity import registrations as activity  # noqa: F401
         from members.earning import registrations as earning  # noqa: F401
         from members.points import registrations as points  # noqa: F401
         from members.profiles import registrations  # noqa: F401

@@ -10,7 +10,16 @@ from members.activity.models import (
 )
 from members.earning.models import Earning, EarningRule
 from members.points.models import Account, Entry, Hold, Lot, Wallet
-from members.profiles.models import AttributeDefinition, Member, MemberPersonal
+from members.profiles.models import (
+    AttributeDefinition,
+    Claim,
+    ConsentChange,
+    ConsentPurpose,
+    ConsentText,
+    Erasure,
+    Member,
+    MemberPersonal,
+)
 from members.segments.models import (
     LateActivity,
     MemberScore,
@@ -24,9 +33,14 @@ __all__ = [
     "Account",
     "ActivityEvent",
     "AttributeDefinition",
+    "Claim",
+    "ConsentChange",
+    "ConsentPurpose",
+    "ConsentText",
     "Earning",
     "EarningRule",
     "Entry",
+    "Erasure",
     "Hold",
     "LateActivity",
     "Lot",

@@ -17,6 +17,7 @@ from benefits.grants.models import Grant, Redemption, RedemptionNote, Redemption
 from benefits.grants.states import OPEN, may_follow
 from core.actors import SYSTEM, Actor
 from core.money import MAX_MINOR
+from members.profiles.operations import require_present
 from tenants.audit.operations import verify_identity
 
 _State = Redemption.State
@@ -184,6 +185,7 @@ def rate(
         if row.state != _State.FULFILLED:
             raise InvalidStateError(state=row.state)
         if comment:
+            require_present(member_id=row.member_id)
             RedemptionNote.objects.update_or_create(redemption=row, defaults={"comment": comment})
         if (row.rating, row.nps) != (rating, nps):
             row.rating, row.nps, row.rated_at = rating, nps, at

@@ -24,6 +24,7 @@ from core.actors import Actor
 from core.ids import readable_code
 from members.profiles.errors import BlockedMemberError
 from members.profiles.models import Member
+from members.profiles.operations import require_present
 from tenants.audit.operations import verify_identity
 
 _CODE_LENGTH = 8
@@ -194,6 +195,7 @@ def _make(
         committed_minor=_money.cost_of_unit(benefit.pk, on=on) if line is not None else 0,
     )
     if note:
+        require_present(member_id=redemption.member_id)
         RedemptionNote.objects.create(redemption=redemption, note=note)
     _money.promise(redemption, line=line, by=by, at=at)
     tell("redemption.requested", redemption, at=at)

@@ -1,6 +1,6 @@
 """What this room puts into the registries of lower rooms, and its own built-in channels."""
 
-from benefits.grants import channels, handlers, jobs
+from benefits.grants import channels, handlers, jobs, member_data
 
 
 def register() -> None:
@@ -8,3 +8,4 @@ def register() -> None:
     channels.register()
     handlers.register()
     jobs.register()
+    member_data.register()

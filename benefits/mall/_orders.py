@@ -37,6 +37,7 @@ from members.points.errors import HoldNotOpenError
 from members.points.values import Source
 from members.profiles.errors import BlockedMemberError
 from members.profiles.models import Member
+from members.profiles.operations import require_present
 from members.segments import conditions
 from members.segments.queries import is_in_audience
 from tenants.audit.operations import record, verify_identity
@@ -242,6 +243,7 @@ def _place(
         hold_ends_at=at + HOLD_FOR,
     )
     if address is not None and item.kind == _Kind.PHYSICAL:
+        require_present(member_id=member.pk)
         MallAddress.objects.create(
             order=order, **{name: address[name].strip() for name in ("recipient", "phone", "lines")}
         )

@@ -3,6 +3,7 @@
 import email
 import email.policy
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
+
+from members.profiles.registry import Traces
 
 _SEPARATOR = b"\n" + b"-" * 79 + b"\n"
 _MOST = 50
@@ -61,6 +64,20 @@ def list_mails(folder: Path, *, to: str = "") -> list[CaughtMail]:
             if len(found) >= _MOST:
                 return found
     return found
+
+
+def erase_mails(*, traces: Traces, at: datetime) -> int:
+    """Take the caught mails to an erased address out of the outbox of a demo."""
+    count = 0
+    if not (settings.DEMO or settings.TESTING):
+        return count
+    for path in Path(settings.MAIL_OUTBOX_DIR).glob("*.log"):
+        mails = [mail for mail in path.read_bytes().split(_SEPARATOR) if mail.strip()]
+        kept = [mail for mail in mails if _parse(mail).to.lower() not in traces.names]
+        if len(kept) < len(mails):
+            path.write_bytes(b"".join(mail + _SEPARATOR for mail in kept))
+            count += len(mails) - len(kept)
+    return count
 
 
 def _parse(content: bytes) -> CaughtMail:

@@ -24,6 +24,7 @@ from members.activity.errors import (
 from members.activity.models import ActivityEvent, Purchase, Refund, Store
 from members.profiles.errors import ErasedMemberError
 from members.profiles.models import Member
+from members.profiles.operations import require_present
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 from tenants.events.operations import emit
@@ -48,12 +49,16 @@ _COLUMNS = (
 
 # One statement: the purchase, its place in the day, its lines. Nothing comes back when the id is
 # taken, and then nothing is written.
+# The member's row is held while it is judged: an erasure comes before the purchase or after it.
 _INSERT = """
-WITH added AS (
+WITH holder AS (
+    SELECT id FROM members_member
+    WHERE id = %(member_id)s AND status <> 'erased' FOR KEY SHARE
+), added AS (
     INSERT INTO members_purchase (external_id, member_id, occurred_at, local_date, amount_minor,
         currency, channel, store_code, associate, digest)
-    VALUES (%(external_id)s, %(member_id)s, %(occurred_at)s, %(local_date)s, %(amount_minor)s,
-        %(currency)s, %(channel)s, %(store_code)s, %(associate)s, %(digest)s)
+    SELECT %(external_id)s, holder.id, %(occurred_at)s, %(local_date)s, %(amount_minor)s,
+        %(currency)s, %(channel)s, %(store_code)s, %(associate)s, %(digest)s FROM holder
     ON CONFLICT (external_id) DO NOTHING
     RETURNING id, member_id, local_date, amount_minor
 ), day AS (
@@ -139,7 +144,10 @@ def add_purchase(
         purchase = Purchase.from_db(connection.alias, _COLUMNS, [values[name] for name in _COLUMNS])
         purchase.member = member
         return purchase, True
-    earlier = Purchase.objects.select_related("member").get(external_id=fields["external_id"])
+    same = Purchase.objects.select_related("member").filter(external_id=fields["external_id"])
+    earlier = same.first()
+    if earlier is None:  # not the id was in the way
+        raise ErasedMemberError
     if bytes(earlier.digest) != fields["digest"]:
         raise DuplicatePurchaseError(external_id=earlier.external_id)
     return earlier, False
@@ -212,6 +220,7 @@ def record_event(
     event.digest = event_digest(member_id=member.pk, name=event.name, at=event.at, properties=body)
     try:
         with transaction.atomic():
+            require_present(member_id=member.pk)
             event.save(force_insert=True)
             emit(
                 type="activity.recorded",

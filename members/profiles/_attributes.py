@@ -35,6 +35,11 @@ def _wrong(code: str, message: str | Promise) -> InvalidMemberError:
     return InvalidMemberError(message, pointer=f"/attributes/{code}")
 
 
+def is_code(value: object) -> bool:
+    """Say whether this can be the code of an attribute or a purpose."""
+    return isinstance(value, str) and _CODE.fullmatch(value) is not None
+
+
 def clean_value(attribute: Attribute, value: object) -> Value:
     """Return a value as it is stored; dates become `YYYY-MM-DD`, whole numbers integers.
 
@@ -137,7 +142,7 @@ def clean_definition(
 
     :raises InvalidAttributeError: with `pointer`.
     """
-    if not isinstance(code, str) or not _CODE.fullmatch(code):
+    if not isinstance(code, str) or not is_code(code):
         raise InvalidAttributeError(
             _("A code is made of small letters, digits and _ and begins with a letter."),
             pointer="/code",

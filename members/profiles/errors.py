@@ -58,6 +58,26 @@ class AttributeInUseError(ConflictError):
     code = "attribute_in_use"
 
 
+class PurposeNotFoundError(NotFoundError):
+    """The brand asks for no consent of this code."""
+
+    code = "purpose_not_found"
+    message = _("There is no such purpose.")
+
+
+class InvalidPurposeError(InvalidError):
+    """A part of a purpose of consent is wrong; `pointer` in the data names it."""
+
+    code = "invalid_purpose"
+
+
+class PurposeExistsError(ConflictError):
+    """Another purpose has this code."""
+
+    code = "purpose_exists"
+    message = _("There is a purpose with this code already.")
+
+
 class BlockedMemberError(ForbiddenError):
     """The member is blocked: nothing is earned or used until staff lift it."""
 
@@ -70,3 +90,23 @@ class ErasedMemberError(ConflictError):
 
     code = "erased_member"
     message = _("This member was erased.")
+
+
+class ErasureNotFoundError(NotFoundError):
+    """The member has no open wish to be erased."""
+
+    code = "erasure_not_found"
+    message = _("There is no open request to erase this member.")
+
+
+class ErasureHeldUpError(ConflictError):
+    """Something is under way that needs the person; `reasons` in the data tell what."""
+
+    code = "erasure_held_up"
+
+
+class NamesMemberError(InvalidError):
+    """A text that stays for ever names the member; `pointer` in the data names its place."""
+
+    code = "names_member"
+    message = _("Leave out name, e-mail, phone and customer id: this text stays for ever.")

@@ -218,3 +218,170 @@ class AttributeDefinition(models.Model):
             portal=self.portal,
             is_active=self.is_active,
         )
+
+
+class ConsentPurpose(models.Model):
+    """Something that a member may agree to, such as news by e-mail.
+
+    What a member agrees to now lies in `MemberPersonal.consents` under `code`; what was agreed
+    to when is in `ConsentChange`. A purpose no longer offered stays for its history.
+    """
+
+    code = models.CharField(
+        max_length=40,
+        unique=True,
+        help_text=_("Small letters, digits and _; files and systems use it; fixed for good."),
+    )
+    label = models.JSONField()
+    position = models.PositiveSmallIntegerField(default=0)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="consent_purpose_code_form",
+                condition=models.Q(code__regex=r"^[a-z][a-z0-9_]{0,39}$"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class ConsentText(models.Model):
+    """The words of a purpose in one version: what members read when they agreed. Append-only."""
+
+    purpose = models.ForeignKey(ConsentPurpose, on_delete=models.PROTECT, related_name="texts")
+    version = models.PositiveIntegerField()
+    text = models.JSONField()
+    published_at = models.DateTimeField()
+    published_by = models.CharField(max_length=60)
+
+    class Meta:
+        constraints = [
+            # Versions count from 1; also finds the newest.
+            models.UniqueConstraint(name="consent_text_version", fields=["purpose", "version"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose_id} v{self.version}"
+
+
+class ConsentChange(models.Model):
+    """That a member gave or withdrew a consent: when, to whom, to which words. Append-only.
+
+    Proof that outlives the member's name: holds keys only, so that erasing leaves it.
+    """
+
+    class Source(models.TextChoices):
+        CONSOLE = "console", _("Console")
+        PORTAL = "portal", _("Portal")
+        API = "api", _("The brand's system")
+        IMPORT = "import", _("Import")
+        SYSTEM = "system", _("Automatic")
+
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="consent_changes", db_index=False
+    )
+    purpose = models.ForeignKey(
+        ConsentPurpose, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    is_given = models.BooleanField()
+    text_version = models.PositiveIntegerField(null=True, help_text=_("Empty: no words on file."))
+    source = models.CharField(max_length=8, choices=Source.choices)
+    actor = models.CharField(max_length=60)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            # The history of one member, newest first; serves the foreign key.
+            models.Index(fields=["member", "-id"], name="consent_change_by_member"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.purpose_id} {self.is_given}"
+
+
+class Erasure(models.Model):
+    """That a member asked to be erased, and what became of it.
+
+    `traces` are the values that are still being looked for in what is kept for a while (events,
+    stored answers, sessions, mails); the last step of the work empties them. `report` counts
+    what was erased where.
+    """
+
+    class State(models.TextChoices):
+        ASKED = "asked", _("Asked for")
+        STARTED = "started", _("Being erased")
+        DONE = "done", _("Erased")
+        REFUSED = "refused", _("Refused")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="erasures")
+    state = models.CharField(max_length=9, choices=State.choices, default=State.ASKED)
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=60)
+    due_on = models.DateField(help_text=_("When the law wants it done."))
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=60, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    traces = models.JSONField(default=list)
+    report = models.JSONField(default=dict)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # One request at a time, and no member is erased twice.
+            models.UniqueConstraint(
+                name="erasure_one_open",
+                fields=["member"],
+                condition=models.Q(state__in=["asked", "started", "done"]),
+            ),
+            # What was erased is not kept here.
+            models.CheckConstraint(
+                name="erasure_traces_only_while_started",
+                condition=models.Q(state="started") | models.Q(traces=[]),
+            ),
+        ]
+        indexes = [
+            # The console's list of requests, the soonest due first.
+            models.Index(
+                fields=["due_on"], name="erasure_asked", condition=models.Q(state="asked")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.state}"
+
+
+class Claim(models.Model):
+    """A code sent to the e-mail or phone on file, by which a person claims their membership.
+
+    Only the code's hash is kept. It can be used once, until `expires_at`, and is dead after
+    five wrong tries.
+    """
+
+    class Channel(models.TextChoices):
+        EMAIL = "email", _("E-mail")
+        PHONE = "phone", _("Phone")
+
+    # A code has no meaning without its member.
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, related_name="claims", db_index=False
+    )
+    key = models.UUIDField(unique=True)
+    channel = models.CharField(max_length=5, choices=Channel.choices)
+    digest = models.CharField(max_length=64)
+    wrong_tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            # How many codes a member was sent in the last hour; serves the foreign key.
+            models.Index(fields=["member", "-sent_at"], name="claim_by_member"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.channel}"

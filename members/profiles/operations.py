@@ -11,7 +11,9 @@ from core import clock
 from core.actors import Actor
 from members.points.operations import open_accounts, open_accounts_for
 from members.profiles import _attributes, _fields, _names
+from members.profiles._consents import apply_consents
 from members.profiles.errors import (
+    BlockedMemberError,
     EmailTakenError,
     ErasedMemberError,
     MemberExistsError,
@@ -97,7 +99,12 @@ def enrol(
             member = Member.objects.create(
                 external_id=key, user=user, enrolled_at=at, referred_by=referred_by, **plain
             )
-            member.personal = MemberPersonal.objects.create(member=member, **personal)
+            consents_given = personal.pop("consents")
+            member.personal = MemberPersonal(member=member, **personal)
+            apply_consents(
+                member=member, personal=member.personal, given=consents_given, by=by, at=at
+            )
+            member.personal.save(force_insert=True)
             open_accounts(owner_id=member.pk, at=at)
             emit(
                 type="member.enrolled",
@@ -159,7 +166,8 @@ def put_member(
 def update_profile(*, member: Member, by: Actor, at: datetime, **fields: Any) -> Member:
     """Change the given fields of a member; fields that hold the value already change nothing.
 
-    Of `attributes`, those given change, null empties one, the others stay as they are.
+    Of `attributes` and `consents`, those given change and the others stay as they are; null
+    empties an attribute.
     A new e-mail address takes the sign-in away from the old one: the account is claimed anew
     by a code sent to the new address.
 
@@ -184,13 +192,21 @@ def update_profile(*, member: Member, by: Actor, at: datetime, **fields: Any) ->
                 )
             else:
                 wanted.pop("attributes", None)
+            agreed = apply_consents(
+                member=locked,
+                personal=personal,
+                given=wanted.pop("consents", {}),
+                by=by,
+                at=at,
+            )
             changes = _apply(locked, personal, wanted)
+            changes |= {f"consents.{code}": list(change) for code, change in agreed.items()}
             if not changes:
                 return locked
             if "email" in changes and locked.user_id is not None:
                 locked.user = None
             locked.save()
-            if changes.keys() & _fields.PERSONAL:
+            if agreed or changes.keys() & _fields.PERSONAL:
                 personal.save()
             locked.personal = personal
             _audit("member.updated", locked, by, at, changes)
@@ -219,6 +235,35 @@ def unblock_member(*, member: Member, reason: str, by: Actor, at: datetime) -> b
     :raises ErasedMemberError: if the member was erased.
     """
     return _set_status(member, Member.Status.BLOCKED, Member.Status.ACTIVE, reason, by, at)
+
+
+def require_present(*, member_id: int) -> None:
+    """Pass if the member is not erased, and hold off an erasure until the transaction ends.
+
+    :raises ErasedMemberError: if the member was erased.
+    """
+    if _status_held(member_id) == Member.Status.ERASED:
+        raise ErasedMemberError
+
+
+def require_active(*, member_id: int) -> None:
+    """Pass if the member may earn and use, and hold off an erasure until the transaction ends.
+
+    :raises BlockedMemberError: if the member is blocked.
+    :raises ErasedMemberError: if the member was erased.
+    """
+    status = _status_held(member_id)
+    if status == Member.Status.ERASED:
+        raise ErasedMemberError
+    if status == Member.Status.BLOCKED:
+        raise BlockedMemberError
+
+
+def _status_held(member_id: int) -> str:
+    # As strong as a foreign key's own look at the row: it stops nobody but an erasure.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT status FROM members_member WHERE id = %s FOR KEY SHARE", [member_id])
+        return str(cursor.fetchone()[0])
 
 
 def claim_user(user: User) -> None:

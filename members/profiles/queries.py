@@ -2,14 +2,21 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection
 
 from members.profiles import _attributes, _names
 from members.profiles.errors import AttributeNotFoundError, MemberNotFoundError
-from members.profiles.models import AttributeDefinition, Member
-from members.profiles.values import Attribute
+from members.profiles.models import (
+    AttributeDefinition,
+    ConsentChange,
+    ConsentPurpose,
+    ConsentText,
+    Member,
+)
+from members.profiles.values import Attribute, Consent
 from tenants.accounts.models import User
 
 # A zero byte and halves of a character: in no text of the database.
@@ -98,6 +105,65 @@ def count_attribute_values() -> dict[str, int]:
             "WHERE attributes <> '{}' GROUP BY key"
         )
         return dict(cursor.fetchall())
+
+
+def list_purposes(*, active_only: bool = True) -> list[Consent]:
+    """Return what the brand asks consent for, in its order, with the words in force."""
+    rows = ConsentPurpose.objects.order_by("position", "pk")
+    words = {
+        row.purpose_id: row
+        for row in ConsentText.objects.order_by("purpose_id", "-version").distinct("purpose_id")
+    }
+    return [
+        Consent(
+            purpose=row.code,
+            label=row.label,
+            text=words[row.pk].text if row.pk in words else {},
+            version=words[row.pk].version if row.pk in words else None,
+            is_active=row.is_active,
+        )
+        for row in (rows.filter(is_active=True) if active_only else rows)
+    ]
+
+
+def list_consents(*, member: Member) -> list[Consent]:
+    """Return each purpose with what the member says to it now; those no longer asked for last."""
+    personal = getattr(member, "personal", None)
+    state = personal.consents if personal is not None else {}
+    latest = {
+        row.purpose.code: row
+        for row in ConsentChange.objects.filter(member=member)
+        .select_related("purpose")
+        .order_by("purpose_id", "-id")
+        .distinct("purpose_id")
+    }
+    found = []
+    for purpose in list_purposes(active_only=False):
+        if not purpose.is_active and purpose.purpose not in latest:
+            continue
+        change = latest.get(purpose.purpose)
+        consent = replace(purpose, is_given=state.get(purpose.purpose))
+        if change is not None:
+            consent = replace(
+                consent,
+                at=change.at,
+                source=change.source,
+                actor=change.actor,
+                text_version=change.text_version,
+            )
+        found.append(consent)
+    return sorted(found, key=lambda consent: not consent.is_active)
+
+
+def list_consent_changes(*, member: Member, limit: int = 200) -> list[ConsentChange]:
+    """Return what a member agreed to and withdrew, newest first."""
+    rows = ConsentChange.objects.filter(member=member).select_related("purpose")
+    return list(rows.order_by("-id")[:limit])
+
+
+def list_consent_texts(*, purpose: str) -> list[ConsentText]:
+    """Return all versions of the words of a purpose, newest first."""
+    return list(ConsentText.objects.filter(purpose__code=purpose).order_by("-version"))
 
 
 def read_attribute(*, attribute: Attribute, text: str) -> str | int | float | bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -43,3 +44,23 @@ class Attribute:
     is_required: bool = False
     portal: str = "hidden"
     is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """A purpose with its words of today, and what a member says to it.
+
+    `is_given` is None as long as nobody was asked. `at`, `source`, `actor` and `text_version`
+    tell of the last change; `version` and `text` are the words in force.
+    """
+
+    purpose: str
+    label: Mapping[str, str]
+    text: Mapping[str, str]
+    version: int | None
+    is_active: bool
+    is_given: bool | None = None
+    at: datetime | None = None
+    source: str = ""
+    actor: str = ""
+    text_version: int | None = None

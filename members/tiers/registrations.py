@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from members.profiles.registry import MemberTable, register_member_table
 from members.segments.conditions import (
     Field,
     FieldType,
@@ -40,3 +41,5 @@ register_field(
     )
 )
 register_job(EVALUATE, title=_("Tiers"), handler=run_evaluate, schedule=daily(hour=2, minute=30))
+register_member_table(MemberTable(model="members.MemberTier", title=_("Tier")))
+register_member_table(MemberTable(model="members.TierChange", title=_("Tier history")))

@@ -7,6 +7,7 @@ from django.utils.translation import ngettext_lazy
 
 from benefits.grants.fulfilment import register_channel
 from benefits.insights.registry import Todo, register_todo
+from partners.orders import member_data
 from partners.orders.channel import PartnerChannel
 from partners.orders.jobs import run_scorecards, run_timeouts
 from partners.orders.queries import count_late, count_unassigned
@@ -55,6 +56,7 @@ def late_orders(at: datetime) -> list[Todo]:
 
 def register() -> None:
     """Register everything; called once when the application is ready."""
+    member_data.register()
     register_channel("partner", PartnerChannel())
     register_audience(hear_own_orders)
     register_todo(unassigned_orders)

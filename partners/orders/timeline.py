@@ -51,7 +51,8 @@ def advance(
             target_type="fulfilment_order",
             target_id=order.number,
             changes={"state": [before, order.state]},
-            reason=steps[0].reason,
+            # What partners write of a visit stays in the steps, where it can be erased.
+            reason="" if by.kind == "partner" else steps[0].reason,
         )
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from core.actors import Actor
 from core.errors import ConflictError
 from tenants.accounts.models import StaffMember, User
+from tenants.accounts.queries import is_or_was_staff
 from tenants.audit.operations import record
 
 
@@ -112,3 +113,14 @@ def create_operator(*, email: str, name: str) -> User:
     """Make an operator of the platform; call it inside `platform_context`. Safe to run twice."""
     existing = User.objects.filter(email__iexact=email.strip()).first()
     return existing or User.objects.create_user(email, name=name)
+
+
+def delete_user(user: User) -> bool:
+    """Delete a person's sign-in with its addresses, second factors and keys; say if it is gone.
+
+    That of somebody who is or was staff stays: it belongs to the brand, not to the membership.
+    """
+    if is_or_was_staff(user):
+        return False
+    user.delete()
+    return True

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from core.actors import Actor
-from tenants.accounts.models import StaffMember
+from tenants.accounts.models import StaffMember, User
 from tenants.brands.context import PUBLIC, current_schema
 
 
@@ -21,6 +21,11 @@ def get_staff(user: Any) -> StaffMember | None:
         )
     staff: StaffMember | None = user._tessera_staff  # noqa: SLF001
     return staff
+
+
+def is_or_was_staff(user: User) -> bool:
+    """Say whether somebody works or worked in the console, so that their sign-in is the brand's."""
+    return StaffMember.objects.filter(user=user).exists()
 
 
 def list_staff() -> list[StaffMember]:

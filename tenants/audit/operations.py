@@ -12,6 +12,7 @@ from core.actors import Actor
 from tenants.audit._chain import FIELDS, START, link
 from tenants.audit.errors import WrongSchemaError
 from tenants.audit.models import AuditEntry, AuditSeal, BrandIdentity
+from tenants.audit.registry import check_words
 from tenants.brands.context import current_brand
 from tenants.brands.models import Brand, ChainAnchor
 
@@ -36,11 +37,14 @@ def record(
 ) -> AuditEntry:
     """Write down what was done, in the caller's transaction.
 
-    `changes` maps a field to `[old, new]`, both JSON values without personal data.
+    `changes` maps a field to `[old, new]`, both JSON values without personal data. What people
+    typed as the reason is looked at by the target's room: it must not name a member.
 
     :raises NoBrandError: outside a brand.
+    :raises DomainError: if the target's room refuses the reason.
     """
     current_brand()
+    check_words(target_type=target_type, target_id=str(target_id), reason=reason)
     return AuditEntry.objects.create(
         at=at,
         actor_kind=by.kind,
