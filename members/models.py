@@ -9,7 +9,18 @@ from members.activity.models import (
     Store,
 )
 from members.earning.models import Earning, EarningRule
-from members.points.models import Account, Entry, Hold, Lot, Wallet
+from members.points.models import (
+    Account,
+    AdjustmentRequest,
+    EarnedDay,
+    Entry,
+    ExpiryNotice,
+    Hold,
+    LiabilityDay,
+    Lot,
+    Transfer,
+    Wallet,
+)
 from members.profiles.models import (
     AttributeDefinition,
     Claim,
@@ -32,17 +43,21 @@ from members.tiers.models import MemberTier, Tier, TierChange, TierRun, TierSche
 __all__ = [
     "Account",
     "ActivityEvent",
+    "AdjustmentRequest",
     "AttributeDefinition",
     "Claim",
     "ConsentChange",
     "ConsentPurpose",
     "ConsentText",
+    "EarnedDay",
     "Earning",
     "EarningRule",
     "Entry",
     "Erasure",
+    "ExpiryNotice",
     "Hold",
     "LateActivity",
+    "LiabilityDay",
     "Lot",
     "Member",
     "MemberDay",
@@ -59,6 +74,7 @@ __all__ = [
     "TierChange",
     "TierRun",
     "TierScheme",
+    "Transfer",
     "ValueSegmentRule",
     "Wallet",
 ]

@@ -75,7 +75,8 @@ def entry_title(entry: EntryView) -> str:
         Entry.Kind.HOLD: _("Set aside for an order"),
         Entry.Kind.CAPTURE: _("Order confirmed"),
         Entry.Kind.RELEASE: _("Order ended, points back"),
-        Entry.Kind.TRANSFER: _("Points passed on"),
+        Entry.Kind.TRANSFER: _("Points passed on") if entry.delta < 0 else _("Points received"),
+        Entry.Kind.RECOVER: _("Paid what was owed"),
         Entry.Kind.CLAWBACK: _("Taken back after a return"),
     }
     return kinds[entry.kind]

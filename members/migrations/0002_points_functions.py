@@ -15,11 +15,11 @@ class Migration(migrations.Migration):
 
     operations = [
         append_only("members_entry"),
-        run_sql_file("shared.sql", digest="3dde4a497e84f814"),
+        run_sql_file("shared.sql", digest="09b0ae9fca396fe0"),
         run_sql_file("tables.sql", digest="63a73a8879241243"),
-        run_sql_file("earn.sql", digest="527ff34b3beeb2ac"),
-        run_sql_file("spend.sql", digest="9b84385e57beddf6"),
-        run_sql_file("hold_end.sql", digest="be20cfbaaedf8fe0"),
-        run_sql_file("reverse.sql", digest="b227c1fed3201c74"),
-        run_sql_file("nightly.sql", digest="0a54582c972ae794"),
+        run_sql_file("earn.sql", digest="b9343de9dce0244d"),
+        run_sql_file("spend.sql", digest="293eb969697d89cb"),
+        run_sql_file("hold_end.sql", digest="f00581ac687d7831"),
+        run_sql_file("reverse.sql", digest="fd2cbb0c1c35cf5d"),
+        run_sql_file("nightly.sql", digest="c16ffba4ec8e896d"),
     ]

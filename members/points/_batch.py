@@ -14,6 +14,7 @@ from members.points._calls import as_json, brand_day, check_amount, violated_con
 from members.points.errors import AccountMissingError, InvalidPointsError, KeyReusedError
 from members.points.values import MAX_POINTS, EarnedMany, EarnRow
 from tenants.audit.operations import verify_identity
+from tenants.brands.context import current_brand
 
 _CREATE = """
 CREATE TEMPORARY TABLE points_batch (
@@ -61,7 +62,8 @@ SELECT count(*) FROM (
 _SEEN = """
 WITH seen AS (
     SELECT b.ordinal,
-           (e.account_id, e.kind, e.delta) = (b.account_id, 1, b.amount) AS is_same
+           (e.account_id, e.kind, e.delta + coalesce(e.shortfall, 0))
+               = (b.account_id, 1, b.amount) AS is_same
     FROM points_batch b JOIN members_entry e ON e.key = b.key
     UNION ALL
     SELECT ordinal, is_same FROM (
@@ -77,6 +79,22 @@ WITH seen AS (
     RETURNING ordinal
 )
 SELECT (SELECT count(*) FROM dropped), (SELECT count(*) FROM seen WHERE NOT is_same)
+"""
+
+# Rows that meet a cap, a debt to recover or points that lapse by inactivity go one by one.
+_CAREFUL = """
+WITH careful AS (
+    DELETE FROM points_batch b USING members_account a, members_wallet w
+    WHERE a.id = b.account_id AND w.id = b.wallet_id
+      AND (coalesce(w.balance_cap, w.earn_cap_day, w.earn_cap_month) IS NOT NULL
+           OR w.expiry_policy = 'inactivity' OR a.owed > 0 OR a.good_until IS NOT NULL)
+    RETURNING b.*
+)
+SELECT count(*), coalesce(sum(e.o_delta), 0)::bigint,
+       count(*) FILTER (WHERE e.o_outcome <> 'posted')
+FROM (SELECT * FROM careful ORDER BY ordinal) AS c
+CROSS JOIN LATERAL points_earn(%s, 1, c.wallet_id, c.owner_id, c.amount, c.key, c.at, c.earned_on,
+    c.source_type, c.source_id, c.cause, c.available_at, c.expires_on) AS e
 """
 
 _WRITE = """
@@ -187,6 +205,10 @@ def _earn(stage: Callable[[Any], None]) -> EarnedMany:
         if reused:
             raise KeyReusedError(rows=reused)
         try:
+            cursor.execute(_CAREFUL, [current_brand().schema_name])
+            one_by_one, careful_points, refused = cursor.fetchone()
+            if refused:
+                raise KeyReusedError(rows=refused)
             cursor.execute(_WRITE)
         except IntegrityError as error:
             if violated_constraint(error) == "entry_key_unique":
@@ -194,4 +216,4 @@ def _earn(stage: Callable[[Any], None]) -> EarnedMany:
             raise
         posted, points = cursor.fetchone()
         cursor.execute("DROP TABLE points_batch")
-    return EarnedMany(posted, replayed, points)
+    return EarnedMany(posted + one_by_one, replayed, points + careful_points)

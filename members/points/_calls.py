@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import IntegrityError, connection
 from psycopg.types.json import Jsonb
@@ -11,16 +12,24 @@ from core.clock import local_date
 from core.errors import DomainError
 from members.points.errors import (
     AccountMissingError,
+    ConsentNeededError,
     EntryMissingError,
     HoldNotOpenError,
     InsufficientPointsError,
     InvalidPointsError,
     KeyReusedError,
     NotReversibleError,
+    ReceiverFullError,
+    ReceiverMissingError,
+    ReceiverOwesError,
+    SenderOwesError,
+    TransferLimitError,
+    TransfersOffError,
+    TransferTooSmallError,
     WalletMissingError,
 )
 from members.points.models import Hold, Wallet
-from members.points.values import MAX_POINTS, Posting
+from members.points.values import MAX_POINTS, EntryRef, Posting
 from tenants.audit.errors import WrongSchemaError
 from tenants.brands.context import current_brand
 
@@ -42,6 +51,15 @@ _REFUSALS: Final[dict[str, Callable[[int], DomainError]]] = {
     "entry_missing": lambda _: EntryMissingError(),
     "hold_not_open": lambda detail: HoldNotOpenError(state=_HOLD_STATES[Hold.State(detail)]),
     "not_reversible": lambda detail: NotReversibleError(reversible=detail),
+    "consent_needed": lambda _: ConsentNeededError(),
+    "transfers_off": lambda _: TransfersOffError(),
+    "transfer_too_small": lambda detail: TransferTooSmallError(minimum=detail, pointer="/amount"),
+    "transfer_count": lambda detail: TransferLimitError(limit="count", maximum=detail),
+    "transfer_points": lambda detail: TransferLimitError(limit="points", left=detail),
+    "sender_owes": lambda _: SenderOwesError(),
+    "receiver_missing": lambda _: ReceiverMissingError(),
+    "receiver_owes": lambda _: ReceiverOwesError(),
+    "receiver_full": lambda detail: ReceiverFullError(room=detail, pointer="/amount"),
 }
 
 
@@ -131,3 +149,10 @@ def check_amount(amount: int) -> int:
 def as_json(value: dict[str, Any] | None) -> Jsonb | None:
     """Wrap a dictionary for a jsonb parameter."""
     return None if value is None else Jsonb(value)
+
+
+def address_of(ref: EntryRef | UUID) -> tuple[UUID | None, int | None, int | None]:
+    """Return how the functions want an entry named: by its key, or by account and number."""
+    if isinstance(ref, EntryRef):
+        return None, ref.account_id, ref.seq
+    return ref, None, None

@@ -3,7 +3,7 @@
 import calendar
 from datetime import date
 
-from members.points.models import NEVER, Wallet
+from members.points.models import NEVER, WHILE_ACTIVE, Wallet
 
 
 def expires_on(*, policy: str, months: int, earned_on: date) -> date:
@@ -11,11 +11,14 @@ def expires_on(*, policy: str, months: int, earned_on: date) -> date:
 
     `months` later is the same day of that month, or its last day where the month is shorter
     (31 January + 1 month = 28 or 29 February). The end-of policies then go on to the end of that
-    month, quarter or year. `NEVER` stands for points that do not expire. The SQL function
-    `points_expires_on` is the same.
+    month, quarter or year. `NEVER` stands for points that do not expire, `WHILE_ACTIVE` for those
+    that expire by inactivity: `good_until` says when. The SQL function `points_expires_on` is the
+    same.
     """
     if policy == Wallet.ExpiryPolicy.NONE:
         return NEVER
+    if policy == Wallet.ExpiryPolicy.INACTIVITY:
+        return WHILE_ACTIVE
     year, month0 = divmod(earned_on.year * 12 + earned_on.month - 1 + months, 12)
     if policy == Wallet.ExpiryPolicy.MONTHS:
         return date(year, month0 + 1, min(earned_on.day, calendar.monthrange(year, month0 + 1)[1]))
@@ -24,3 +27,12 @@ def expires_on(*, policy: str, months: int, earned_on: date) -> date:
     elif policy == Wallet.ExpiryPolicy.END_OF_YEAR:
         month0 = 11
     return date(year, month0 + 1, calendar.monthrange(year, month0 + 1)[1])
+
+
+def good_until(*, active_on: date, months: int) -> date:
+    """Return the last good day of points that expire by inactivity, after an activity on a day.
+
+    The same day so many months later, or that month's last day; the SQL function
+    `points_good_until` is the same.
+    """
+    return expires_on(policy=Wallet.ExpiryPolicy.MONTHS, months=months, earned_on=active_on)

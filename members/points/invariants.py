@@ -90,11 +90,11 @@ WITH change AS (
 ), fate AS (
     SELECT account_id, day, seq,
            sum(points) FILTER (WHERE points > 0 AND seq = by_seq) AS earned,
-           -sum(points) FILTER (WHERE kind IN (2, 7)
+           -sum(points) FILTER (WHERE kind IN (2, 7) OR kind = 9 AND points < 0
                OR kind = 5 AND ref_seq IS NULL AND points < 0 AND seq <> by_seq
                OR kind IN (4, 5) AND points > 0 AND seq <> by_seq) AS spent,
            -sum(points) FILTER (WHERE kind = 3) AS expired,
-           -sum(points) FILTER (WHERE points < 0 AND (kind IN (1, 4, 8, 10)
+           -sum(points) FILTER (WHERE points < 0 AND (kind IN (1, 4, 8, 10, 11)
                OR kind = 5 AND (ref_seq IS NOT NULL OR seq = by_seq))) AS reversed,
            -sum(CASE kind WHEN 7 THEN -points ELSE points END) FILTER (WHERE kind IN (6, 7)
                OR kind = 8 AND points > 0 AND seq <> by_seq) AS held
@@ -119,17 +119,19 @@ _ENTRIES: Final = """
 SELECT account_id, seq, kind, delta, ref_seq, shortfall
 FROM members_entry
 WHERE CASE
-        WHEN kind IN (1, 4, 8) THEN delta <= 0
-        WHEN kind IN (2, 3, 6) THEN delta >= 0
+        WHEN kind = 1 THEN delta < 0 OR delta = 0 AND shortfall IS NULL
+        WHEN kind IN (4, 8) THEN delta <= 0
+        WHEN kind IN (2, 3, 6, 11) THEN delta >= 0
         WHEN kind = 5 THEN delta = 0 AND ref_seq IS NULL
         WHEN kind = 7 THEN delta <> 0
         WHEN kind = 10 THEN delta > 0
-        ELSE kind <> 9
+        WHEN kind = 9 THEN delta = 0
+        ELSE true
       END
    OR (ref_seq IS NOT NULL) <> (kind IN (4, 7, 8, 10) OR kind = 5 AND ref_seq IS NOT NULL)
    OR ref_seq >= seq
    OR shortfall <= 0
-   OR shortfall IS NOT NULL AND kind NOT IN (5, 10)
+   OR shortfall IS NOT NULL AND kind NOT IN (1, 5, 10)
 ORDER BY account_id, seq LIMIT %s
 """
 
@@ -147,14 +149,15 @@ ORDER BY 1, 2, 3 LIMIT %s
 """
 
 _REVERSALS: Final = """
-SELECT r.account_id, r.seq, CASE r.kind WHEN 7 THEN points_sum(r.lots) ELSE abs(r.delta) END,
+SELECT r.account_id, r.seq, CASE r.kind WHEN 7 THEN points_sum(r.lots)
+           ELSE abs(r.delta) + coalesce(r.shortfall, 0) END,
        sum(abs(e.delta) + coalesce(e.shortfall, 0))
 FROM members_entry e
 JOIN members_entry r ON r.account_id = e.account_id AND r.seq = e.ref_seq
 WHERE e.kind IN (4, 5, 10)
 GROUP BY 1, 2, 3
 HAVING sum(abs(e.delta) + coalesce(e.shortfall, 0))
-     > CASE r.kind WHEN 7 THEN points_sum(r.lots) ELSE abs(r.delta) END
+     > CASE r.kind WHEN 7 THEN points_sum(r.lots) ELSE abs(r.delta) + coalesce(r.shortfall, 0) END
 ORDER BY 1, 2 LIMIT %s
 """
 
@@ -170,13 +173,56 @@ ORDER BY 1, 2 LIMIT %s
 """
 
 
+# What is owed is what clawbacks noted, less what later credits paid.
+_OWED: Final = """
+SELECT a.id, a.owed, coalesce(e.owed, 0)
+FROM members_account a
+LEFT JOIN (
+    SELECT account_id,
+           sum(CASE kind WHEN 11 THEN delta ELSE (cause ->> 'owed')::bigint END) AS owed
+    FROM members_entry WHERE kind = 11 OR kind IN (5, 10) AND cause ? 'owed' GROUP BY 1
+) e ON e.account_id = a.id
+WHERE a.owed <> coalesce(e.owed, 0) OR a.owed < 0
+ORDER BY a.id LIMIT %s
+"""
+
+# Lots that are good while their owner is active have a day until which they are.
+_IDLE: Final = """
+SELECT DISTINCT l.account_id FROM members_lot l JOIN members_account a ON a.id = l.account_id
+WHERE l.is_open AND l.expires_on = DATE '9999-12-30'
+  AND (a.good_until IS NULL OR a.idle_months IS NULL)
+ORDER BY 1 LIMIT %s
+"""
+
+# The two sides of each transfer, and that each entry of one has its row.
+_TRANSFERS: Final = """
+SELECT t.id, t.points, s.delta, r.delta
+FROM members_transfer t
+LEFT JOIN members_entry s ON s.account_id = t.from_account_id AND s.seq = t.from_seq
+    AND s.kind = 9 AND s.source_id = t.id
+LEFT JOIN members_entry r ON r.account_id = t.to_account_id AND r.seq = t.to_seq
+    AND r.kind = 9 AND r.source_id = t.id
+WHERE s.delta IS DISTINCT FROM -t.points OR r.delta IS DISTINCT FROM t.points
+UNION ALL
+SELECT e.source_id, NULL, e.delta, NULL FROM members_entry e
+WHERE e.kind = 9 AND NOT EXISTS (
+    SELECT FROM members_transfer t WHERE t.id = e.source_id
+    AND (e.account_id, e.seq) IN ((t.from_account_id, t.from_seq), (t.to_account_id, t.to_seq)))
+ORDER BY 1 LIMIT %s
+"""
+
+
 def check_balances() -> list[str]:
     """I1: stored balances equal the journal, the lots and the open holds."""
-    return [
-        f"account {row[0]}: balance {row[1]}, pending {row[2]}, held {row[3]}; journal {row[4]}, "
-        f"lots {row[5]}, waiting lots {row[6]}, open holds {row[7]}, mislabelled lots {row[8]}"
-        for row in _rows(_BALANCES)
-    ] + [f"{count} rows of {table} belong to no account" for table, count in _rows(_STRAYS)]
+    return (
+        [
+            f"account {row[0]}: balance {row[1]}, pending {row[2]}, held {row[3]}; journal {row[4]}, "
+            f"lots {row[5]}, waiting lots {row[6]}, open holds {row[7]}, mislabelled lots {row[8]}"
+            for row in _rows(_BALANCES)
+        ]
+        + [f"{count} rows of {table} belong to no account" for table, count in _rows(_STRAYS)]
+        + [f"account {row[0]}: owes {row[1]}, its journal says {row[2]}" for row in _rows(_OWED)]
+    )
 
 
 def check_books() -> list[str]:
@@ -193,14 +239,21 @@ def check_books() -> list[str]:
 
 def check_lots() -> list[str]:
     """I3: per lot, earned = spent + expired + reversed + available + held, all ≥ 0."""
-    return [
-        f"lot {row[0]}/{row[1]}/{row[2]}: earned {row[3]}, remaining {row[4]}; journal: earned "
-        f"{row[5]}, spent {row[6]}, expired {row[7]}, reversed {row[8]}, held {row[9]}"
-        for row in _rows(_LOTS)
-    ] + [
-        f"lot {row[0]}/{row[1]}/{row[2]} is open before {row[3]}/{row[4]}, where spending begins"
-        for row in _rows(_OVERLOOKED)
-    ]
+    return (
+        [
+            f"lot {row[0]}/{row[1]}/{row[2]}: earned {row[3]}, remaining {row[4]}; journal: earned "
+            f"{row[5]}, spent {row[6]}, expired {row[7]}, reversed {row[8]}, held {row[9]}"
+            for row in _rows(_LOTS)
+        ]
+        + [
+            f"lot {row[0]}/{row[1]}/{row[2]} is open before {row[3]}/{row[4]}, where spending begins"
+            for row in _rows(_OVERLOOKED)
+        ]
+        + [
+            f"account {row[0]}: lots are good while it is active, and no day is set"
+            for row in _rows(_IDLE)
+        ]
+    )
 
 
 def check_entries() -> list[str]:
@@ -223,6 +276,14 @@ def check_reversals() -> list[str]:
     ] + [
         f"account {row[0]} hold {row[1]}: state {row[2]}, {row[3]} captures, {row[4]} releases"
         for row in _rows(_HOLDS)
+    ]
+
+
+def check_transfers() -> list[str]:
+    """Both sides of each transfer are there, for the same number of points."""
+    return [
+        f"transfer {row[0]}: {row[1]} points, sender {row[2]}, receiver {row[3]}"
+        for row in _rows(_TRANSFERS)
     ]
 
 
@@ -255,6 +316,7 @@ CHECKS: Final[dict[str, Callable[[], list[str]]]] = {
     "points.entries": check_entries,
     "points.liability": check_liability,
     "points.reversals": check_reversals,
+    "points.transfers": check_transfers,
 }
 
 

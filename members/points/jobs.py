@@ -5,7 +5,14 @@ from typing import Protocol
 
 from django.db import transaction
 
-from members.points.operations import activate_chunk, expire_chunk, release_expired_holds
+from members.points.models import Wallet
+from members.points.operations import (
+    activate_chunk,
+    expire_chunk,
+    notify_chunk,
+    open_accounts_chunk,
+    release_expired_holds,
+)
 from members.points.values import Chunk
 from tenants.jobs.registry import JobRun
 
@@ -35,6 +42,33 @@ def release_due_holds(run: JobRun) -> None:
                 run.complete({"holds": released})
                 return
         run.progress(released)
+
+
+def tell_expiring(run: JobRun) -> None:
+    """Tell members of points about to expire, once for each last good day."""
+    told = 0
+    while True:
+        with transaction.atomic():
+            step = notify_chunk(at=run.at)
+            told += step
+            if step == 0:
+                run.complete({"notices": told})
+                return
+        run.progress(told)
+
+
+def open_wallet(run: JobRun) -> None:
+    """Open the accounts of a new wallet for all members."""
+    wallet = Wallet.objects.get(id=run.parameters["wallet"])
+    opened = 0
+    while True:
+        with transaction.atomic():
+            step = open_accounts_chunk(wallet=wallet.code, at=run.at)
+            opened += step
+            if step == 0:
+                run.complete({"accounts": opened})
+                return
+        run.progress(opened)
 
 
 def _work_off(run: JobRun, operation: _ChunkOperation) -> None:

@@ -20,6 +20,9 @@ from django.utils.translation import gettext_lazy as _
 
 # The last good day of points that never expire: a date, so that it sorts after all others.
 NEVER = date(9999, 12, 31)
+# The last good day of lots that are good while their owner is active: then `Account.good_until`
+# holds. Sorts after every real day and before `NEVER`.
+WHILE_ACTIVE = date(9999, 12, 30)
 # Day 0 of the day numbers in `Entry.lots`; no lot expires before it.
 FIRST_DAY = date(2000, 1, 1)
 
@@ -36,6 +39,11 @@ class Wallet(models.Model):
         END_OF_MONTH = "end_of_month", _("At the end of a month")
         END_OF_QUARTER = "end_of_quarter", _("At the end of a quarter")
         END_OF_YEAR = "end_of_year", _("At the end of a year")
+        INACTIVITY = "inactivity", _("After some months without activity")
+
+    class CapPolicy(models.TextChoices):
+        CUT = "cut", _("Credit what still fits")
+        REFUSE = "refuse", _("Credit nothing unless all of it fits")
 
     id = models.SmallIntegerField(primary_key=True)
     code = models.SlugField(max_length=20, unique=True)
@@ -60,8 +68,67 @@ class Wallet(models.Model):
         default=False,
         help_text=_("Taking back points that are spent makes a debt, paid by the next earnings."),
     )
+    recover_percent = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text=_(
+            "Without debts: the share of each later credit that pays for points that were spent "
+            "before they could be taken back. 0 writes them off."
+        ),
+    )
     cost_per_point_micro = models.BigIntegerField(
         default=0, help_text=_("Cost of one point in millionths of the currency's minor unit.")
+    )
+    balance_cap = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text=_("Most points that a member may have; empty: no limit.")
+    )
+    earn_cap_day = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("Most points earned in a day, from all rules; counted from when this is set."),
+    )
+    earn_cap_month = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("Most points earned in a calendar month; counted from when this is set."),
+    )
+    cap_policy = models.CharField(
+        max_length=8,
+        choices=CapPolicy.choices,
+        default=CapPolicy.CUT,
+        db_default=CapPolicy.CUT,
+        help_text=_("What happens to a credit that passes a cap."),
+    )
+    spend_min = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text=_("Fewest points that members may spend at once.")
+    )
+    spend_step = models.PositiveBigIntegerField(
+        default=1, db_default=1, help_text=_("Members spend multiples of this.")
+    )
+    expiring_notice_days = models.PositiveSmallIntegerField(
+        default=30,
+        db_default=30,
+        help_text=_("Days ahead that members are told of points about to expire; 0: never."),
+    )
+    adjust_limit = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text=_(
+            "Points that one person may add or take by hand, per member and 24 hours; more needs "
+            "the consent of somebody else. Empty: no limit."
+        ),
+    )
+    transfers_on = models.BooleanField(
+        default=False, db_default=False, help_text=_("Members may pass points on to each other.")
+    )
+    transfer_min = models.PositiveBigIntegerField(
+        default=1, db_default=1, help_text=_("Fewest points in one transfer.")
+    )
+    transfer_day_points = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text=_("Most points that a member passes on in a day.")
+    )
+    transfer_day_count = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Most transfers that a member makes in a day.")
     )
 
     class Meta:
@@ -76,13 +143,30 @@ class Wallet(models.Model):
                         "end_of_month",
                         "end_of_quarter",
                         "end_of_year",
+                        "inactivity",
                     ]
                 ),
             ),
             # "Zero months after earning" would expire points on the day they are earned.
             models.CheckConstraint(
                 name="wallet_months_need_a_number",
-                condition=~models.Q(expiry_policy="months") | models.Q(expiry_months__gt=0),
+                condition=~models.Q(expiry_policy__in=["months", "inactivity"])
+                | models.Q(expiry_months__gt=0),
+            ),
+            # A debt and a shortfall to recover would ask for the same points twice.
+            models.CheckConstraint(
+                name="wallet_one_clawback_policy",
+                condition=models.Q(recover_percent=0)
+                | models.Q(recover_percent__lte=100, may_go_negative=False),
+            ),
+            models.CheckConstraint(
+                name="wallet_cap_policy_known",
+                condition=models.Q(cap_policy__in=["cut", "refuse"]),
+            ),
+            # A step of zero would divide by zero in every spending.
+            models.CheckConstraint(
+                name="wallet_steps_positive",
+                condition=models.Q(spend_step__gt=0, transfer_min__gt=0),
             ),
             models.CheckConstraint(
                 name="wallet_cost_not_negative",
@@ -103,6 +187,11 @@ class Account(models.Model):
     wait for their day. `held` has left the balance for open holds. `seq` is the number of the
     last entry: entries of an account are numbered without gaps.
 
+    `owed` is what clawbacks could not take and later credits pay, in a wallet with
+    `recover_percent`. `good_until` is the last good day of lots that are good while the owner is
+    active (null: there are none): each activity moves it to `idle_months` later, as promised when
+    they were credited.
+
     No lot before (`first_open_on`, `first_open_seq`) is open: spending starts looking there, so that
     it costs the same after ten years of spent lots. It may lag behind.
     """
@@ -118,6 +207,9 @@ class Account(models.Model):
     opened_at = models.DateTimeField()
     first_open_on = models.DateField(db_default=FIRST_DAY)
     first_open_seq = models.BigIntegerField(db_default=0)
+    owed = models.BigIntegerField(db_default=0)
+    good_until = models.DateField(null=True)
+    idle_months = models.SmallIntegerField(null=True)
 
     class Meta:
         constraints = [
@@ -129,6 +221,14 @@ class Account(models.Model):
             # left to `invariants.check_balances`: each condition makes every posting dearer.
             models.CheckConstraint(
                 name="account_held_not_negative", condition=models.Q(held__gte=0)
+            ),
+        ]
+        indexes = [
+            # The nightly expiry by inactivity.
+            models.Index(
+                fields=["good_until"],
+                name="account_idle",
+                condition=models.Q(good_until__isnull=False),
             ),
         ]
 
@@ -195,8 +295,8 @@ class Entry(models.Model):
     change): the changes sum to what the entry did to the lots. A capture changes no lot; its
     triples say from which lots the held points were taken for good. `ref_seq` names the entry of
     the same account that this one reverses, captures or releases. `shortfall` is what a clawback
-    was asked to take and could not, because the points had expired or were spent in a wallet
-    without debts.
+    was asked to take and could not, because the points had expired, were spent in a wallet
+    without debts, or had never been credited; for a credit, what a cap of the wallet cut off.
 
     That signs and references fit the kind is not a constraint: PostgreSQL parses each condition
     anew for every insert, which made a posting a fifth dearer. Only this room's functions insert
@@ -214,6 +314,7 @@ class Entry(models.Model):
         RELEASE = 8, _("Released")
         TRANSFER = 9, _("Transferred")
         CLAWBACK = 10, _("Taken back")
+        RECOVER = 11, _("Paid what was owed")
 
     pk = models.CompositePrimaryKey("account", "seq")
     account = models.ForeignKey(
@@ -295,3 +396,170 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id}#{self.seq}"
+
+
+class EarnedDay(models.Model):
+    """What an account earned on one of the brand's days, in wallets with a cap on earning.
+
+    Written with the credit, under the lock of its account, so that caps are exact.
+    """
+
+    pk = models.CompositePrimaryKey("account", "on_date")
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    on_date = models.DateField()
+    points = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.on_date}"
+
+
+class Transfer(models.Model):
+    """Points that one owner passed on to another: the two entries that belong together.
+
+    Append-only. The receiver's lots keep the last good days of the sender's.
+    """
+
+    key = models.UUIDField(unique=True)
+    from_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    from_seq = models.BigIntegerField()
+    to_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    to_seq = models.BigIntegerField()
+    points = models.BigIntegerField()
+    at = models.DateTimeField()
+    on_date = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="transfer_between_two",
+                condition=~models.Q(from_account=models.F("to_account")) & models.Q(points__gt=0),
+            ),
+        ]
+        indexes = [
+            # What a member has passed on today.
+            models.Index(fields=["from_account", "on_date"], name="transfer_of_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_account_id} → {self.to_account_id}: {self.points}"
+
+
+class AdjustmentRequest(models.Model):
+    """A correction by hand that passes its asker's limit and waits for somebody else's consent.
+
+    Forward only: `pending` → `approved`, `refused` or `withdrawn`. The SQL functions post an
+    adjustment above the limit only under the key of an approved request of the same number.
+    `asked_person` and `decided_person` name the people behind: for an API key, who made it. The
+    database itself refuses the same person twice.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("Waiting for consent")
+        APPROVED = "approved", _("Approved")
+        REFUSED = "refused", _("Refused")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    key = models.UUIDField(unique=True)
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
+    owner_id = models.BigIntegerField()
+    amount = models.BigIntegerField()
+    reason = models.CharField(max_length=300)
+    expires_on = models.DateField(null=True)
+    limit = models.BigIntegerField()
+    state = models.CharField(max_length=9, choices=State.choices, default=State.PENDING)
+    asked_by = models.CharField(max_length=40)
+    asked_person = models.CharField(max_length=40)
+    asked_name = models.CharField(max_length=120, blank=True)
+    asked_at = models.DateTimeField()
+    decided_by = models.CharField(max_length=40, blank=True)
+    decided_person = models.CharField(max_length=40, blank=True)
+    decided_name = models.CharField(max_length=120, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="adjustment_request_state_known",
+                condition=models.Q(state__in=["pending", "approved", "refused", "withdrawn"]),
+            ),
+            models.CheckConstraint(
+                name="adjustment_request_not_zero", condition=~models.Q(amount=0)
+            ),
+            # Four eyes: who decides is not who asked.
+            models.CheckConstraint(
+                name="adjustment_request_four_eyes",
+                condition=~models.Q(state__in=["approved", "refused"])
+                | ~models.Q(decided_person="") & ~models.Q(decided_person=models.F("asked_person")),
+            ),
+        ]
+        indexes = [
+            # What waits for consent.
+            models.Index(
+                fields=["asked_at"],
+                name="adjustment_waiting",
+                condition=models.Q(state="pending"),
+            ),
+            # What was asked for one member.
+            models.Index(fields=["owner_id"], name="adjustment_of_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id}: {self.amount} ({self.state})"
+
+
+class ExpiryNotice(models.Model):
+    """A member was told that points stop being good after a day: once per account and day."""
+
+    pk = models.CompositePrimaryKey("account", "expires_on")
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    expires_on = models.DateField()
+    points = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.expires_on}"
+
+
+class LiabilityDay(models.Model):
+    """What a wallet's points were worth at the end of one of the brand's days.
+
+    Recomputable at any time from balances, lots and journal (`liability.snapshot`). `outstanding`
+    is balances and holds; `pending`, `held` and `debt` are parts of it. `issued`, `spent`,
+    `expired` and `corrected` are what the day moved. `matured` points' lots ended in the 365 days
+    before, `lapsed` of them unused: the share that `breakage` expects of what is outstanding.
+    """
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
+    on_date = models.DateField()
+    outstanding = models.BigIntegerField()
+    held = models.BigIntegerField()
+    debt = models.BigIntegerField()
+    issued = models.BigIntegerField()
+    spent = models.BigIntegerField()
+    expired = models.BigIntegerField()
+    corrected = models.BigIntegerField()
+    cost_per_point_micro = models.BigIntegerField()
+    cost_minor = models.BigIntegerField()
+    matured = models.BigIntegerField()
+    lapsed = models.BigIntegerField()
+    breakage = models.BigIntegerField()
+    breakage_minor = models.BigIntegerField()
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # One per wallet and day; the index reads the chart.
+            models.UniqueConstraint(name="liability_once_a_day", fields=["wallet", "on_date"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id}/{self.on_date}: {self.outstanding}"

@@ -12,7 +12,16 @@ from django.db.models.functions import Coalesce
 
 from members.points._calls import brand_day, wallet_id
 from members.points.errors import AccountMissingError
-from members.points.models import FIRST_DAY, NEVER, Account, Entry, Hold, Lot, Wallet
+from members.points.models import (
+    FIRST_DAY,
+    NEVER,
+    WHILE_ACTIVE,
+    Account,
+    Entry,
+    Hold,
+    Lot,
+    Wallet,
+)
 from members.points.values import (
     Balance,
     BookLine,
@@ -35,6 +44,7 @@ __all__ = [
     "LotView",
     "available_sql",
     "double_entry",
+    "entry_view",
     "expiring_sql",
     "get_balance",
     "get_balances",
@@ -43,6 +53,7 @@ __all__ = [
     "liability",
     "list_entries",
     "list_lots",
+    "lot_view",
 ]
 
 
@@ -56,9 +67,12 @@ CROSS JOIN LATERAL (
            coalesce(sum(remaining) FILTER (WHERE NOT waits AND expires_on <= %(soon)s), 0)::bigint
                AS expiring
     FROM (
-        SELECT remaining, expires_on, is_pending AND available_at > %(at)s AS waits
+        SELECT remaining, is_pending AND available_at > %(at)s AS waits,
+               CASE expires_on WHEN DATE '9999-12-30' THEN a.good_until ELSE expires_on END
+               AS expires_on
         FROM members_lot
         WHERE account_id = a.id AND is_open AND expires_on >= %(today)s
+          AND (expires_on <> DATE '9999-12-30' OR a.good_until >= %(today)s)
     ) AS good
 ) AS l
 CROSS JOIN LATERAL (
@@ -80,7 +94,7 @@ JOIN members_wallet w ON w.id = a.wallet_id
 CROSS JOIN LATERAL (VALUES
     (CASE e.kind WHEN 7 THEN 'held' ELSE 'members' END,
      CASE e.kind WHEN 7 THEN -points_sum(e.lots) ELSE e.delta END),
-    (CASE WHEN e.kind IN (1, 10) THEN 'issued' WHEN e.kind IN (2, 4, 7) THEN 'redeemed'
+    (CASE WHEN e.kind IN (1, 10, 11) THEN 'issued' WHEN e.kind IN (2, 4, 7) THEN 'redeemed'
           WHEN e.kind = 3 THEN 'expired' WHEN e.kind = 5 THEN 'adjusted'
           WHEN e.kind IN (6, 8) THEN 'held' ELSE 'transferred' END,
      CASE e.kind WHEN 7 THEN points_sum(e.lots) ELSE -e.delta END)
@@ -133,13 +147,13 @@ def list_entries(
     ).order_by("-seq")
     if before_seq is not None:
         entries = entries.filter(seq__lt=before_seq)
-    return [_entry_view(entry) for entry in entries[:limit]]
+    return [entry_view(entry) for entry in entries[:limit]]
 
 
 def get_entry(*, key: UUID) -> EntryView | None:
     """Return the entry written with this key, if there is one."""
     entry = Entry.objects.filter(key=key).first()
-    return None if entry is None else _entry_view(entry)
+    return None if entry is None else entry_view(entry)
 
 
 def get_hold(*, hold_ref: EntryRef | UUID) -> HoldView | None:
@@ -168,20 +182,14 @@ def get_hold(*, hold_ref: EntryRef | UUID) -> HoldView | None:
 
 def list_lots(*, owner_id: int, wallet: str = "points") -> list[LotView]:
     """Return the lots with something left, earliest expiry first: the order of spending."""
-    lots = Lot.objects.filter(
-        account__owner_id=owner_id, account__wallet_id=wallet_id(wallet), is_open=True
-    ).order_by("expires_on", "seq")
-    return [
-        LotView(
-            seq=lot.seq,
-            earned=lot.earned,
-            remaining=lot.remaining,
-            is_pending=lot.is_pending,
-            available_at=lot.available_at,
-            expires_on=None if lot.expires_on == NEVER else lot.expires_on,
+    lots = (
+        Lot.objects.filter(
+            account__owner_id=owner_id, account__wallet_id=wallet_id(wallet), is_open=True
         )
-        for lot in lots
-    ]
+        .select_related("account")
+        .order_by("expires_on", "seq")
+    )
+    return [lot_view(lot, good_until=lot.account.good_until) for lot in lots]
 
 
 def liability(*, wallet: str = "points") -> Liability:
@@ -218,15 +226,34 @@ def available_sql(owner: str, *, wallet_id: int = 1) -> str:
 
 def expiring_sql(owner: str, *, on: date, days: int = 30, wallet_id: int = 1) -> str:
     """Return a SQL scalar: available points whose last good day is in [on, on + days]."""
+    first, last = f"DATE '{on:%Y-%m-%d}'", f"DATE '{on + timedelta(days=days):%Y-%m-%d}'"
     return (
         "(SELECT coalesce(sum(pl.remaining), 0)::bigint FROM members_account pa "  # noqa: S608
         "JOIN members_lot pl ON pl.account_id = pa.id AND pl.is_open AND NOT pl.is_pending "
-        f"AND pl.expires_on BETWEEN DATE '{on:%Y-%m-%d}' AND DATE '{on + timedelta(days=days):%Y-%m-%d}' "
+        f"AND (pl.expires_on BETWEEN {first} AND {last} "
+        f"OR pl.expires_on = DATE '9999-12-30' AND pa.good_until BETWEEN {first} AND {last}) "
         f"WHERE pa.owner_id = {owner} AND pa.wallet_id = {wallet_id:d})"
     )
 
 
-def _entry_view(entry: Entry) -> EntryView:
+def lot_view(lot: Lot, *, good_until: date | None) -> LotView:
+    """Return a lot as people read it; `good_until` is its account's."""
+    by_inactivity = lot.expires_on == WHILE_ACTIVE
+    return LotView(
+        seq=lot.seq,
+        earned=lot.earned,
+        remaining=lot.remaining,
+        is_pending=lot.is_pending,
+        available_at=lot.available_at,
+        expires_on=(
+            good_until if by_inactivity else None if lot.expires_on == NEVER else lot.expires_on
+        ),
+        is_by_inactivity=by_inactivity,
+    )
+
+
+def entry_view(entry: Entry) -> EntryView:
+    """Return a journal entry as people read it."""
     changes = tuple(
         LotChange(FIRST_DAY + timedelta(days=day), seq, quantity)
         for day, seq, quantity in zip(

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from members.points.models import Entry, Hold
+from members.points.models import AdjustmentRequest, Entry, Hold
 
 # Largest number of points in one posting: far above a real one, far below what a sum can hold.
 MAX_POINTS = 10**12
@@ -32,7 +32,7 @@ class Posting:
     """What one operation wrote, or had written before when `replayed`.
 
     `balance` is the account's right after that entry; `delta` what the entry added to it.
-    `shortfall` is what a clawback was asked to take and could not.
+    `shortfall` is what a clawback was asked to take and could not, or what a cap cut off a credit.
     """
 
     account_id: int
@@ -46,6 +46,14 @@ class Posting:
     def ref(self) -> EntryRef:
         """Return the address of the entry, to reverse, capture or release it."""
         return EntryRef(self.account_id, self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What came of asking for an adjustment: a posting, or a request that waits for consent."""
+
+    posting: Posting | None
+    request: AdjustmentRequest | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +118,10 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class LotView:
-    """One lot with something left; `expires_on` is None when it never expires."""
+    """One lot with something left; `expires_on` is None when it never expires.
+
+    `is_by_inactivity`: that day moves on with each activity of the owner.
+    """
 
     seq: int
     earned: int
@@ -118,6 +129,35 @@ class LotView:
     is_pending: bool
     available_at: datetime | None
     expires_on: date | None
+    is_by_inactivity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LotMove:
+    """What one entry did to one lot."""
+
+    seq: int
+    kind: Entry.Kind
+    at: datetime
+    quantity: int
+    source_type: str
+    source_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LotHistory:
+    """One lot from its credit to its end: earned = spent + held + expired + reversed + remaining.
+
+    `moves` are all entries that touched it, in their order; `origin` is the one that made it.
+    """
+
+    lot: LotView
+    spent: int
+    held: int
+    expired: int
+    reversed: int
+    origin: EntryView | None
+    moves: tuple[LotMove, ...]
 
 
 @dataclass(frozen=True, slots=True)

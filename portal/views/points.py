@@ -33,6 +33,7 @@ ICONS = {
     Entry.Kind.CLAWBACK: "arrow-back-up",
     Entry.Kind.ADJUST: "adjustments-horizontal",
     Entry.Kind.TRANSFER: "arrows-exchange",
+    Entry.Kind.RECOVER: "arrow-back-up",
 }
 
 

@@ -31,6 +31,7 @@ APPEND_ONLY = {
     "audit.AuditEntry",
     "audit.AuditSeal",
     "members.Entry",
+    "members.Transfer",
     "members.PurchaseLine",
     "members.Refund",
     "members.ConsentChange",

@@ -1,6 +1,7 @@
 -- Credit (kind 1) or correct upwards (5): one new lot. A debt is paid first, which the entry shows
--- as a second change of the same lot.
-CREATE FUNCTION points_earn(
+-- as a second change of the same lot. Caps of the wallet cut a credit off or refuse it; the entry
+-- tells what was asked, so that the same key finds its first answer.
+CREATE OR REPLACE FUNCTION points_earn(
     p_brand text, p_kind integer, p_wallet integer, p_owner bigint, p_amount bigint, p_key uuid,
     p_at timestamptz, p_earned_on date, p_source_type text, p_source_id bigint, p_cause jsonb,
     p_available_at timestamptz, p_expires_on date,
@@ -13,10 +14,18 @@ DECLARE
     v_available_at timestamptz := p_available_at;
     v_expires_on date := p_expires_on;
     v_waits boolean;
+    v_given bigint := p_amount;
     v_left bigint;
     v_day bigint;
+    v_idle integer;
+    v_was_good date;
+    v_was_idle integer;
+    v_owed bigint;
+    v_cause jsonb := p_cause;
 BEGIN
-    SELECT pending_days, points_expires_on(expiry_policy, expiry_months, p_earned_on) AS expires_on
+    SELECT pending_days, points_expires_on(expiry_policy, expiry_months, p_earned_on) AS expires_on,
+           expiry_months, recover_percent,
+           coalesce(balance_cap, earn_cap_day, earn_cap_month) IS NOT NULL AS is_capped
     INTO v_wallet
     FROM members_wallet
     WHERE id = p_wallet AND p_brand = current_schema()
@@ -26,51 +35,163 @@ BEGIN
         RETURN;
     END IF;
     v_expires_on := coalesce(p_expires_on, v_wallet.expires_on);
+    IF v_expires_on = DATE '9999-12-30' THEN
+        v_idle := v_wallet.expiry_months;
+    END IF;
     IF p_available_at IS NULL AND v_wallet.pending_days > 0 THEN
         v_available_at := p_at + make_interval(days => v_wallet.pending_days);
     END IF;
     v_waits := coalesce(v_available_at > p_at, false);
 
-    UPDATE members_account
-    SET balance = balance + p_amount, seq = seq + 1,
-        pending = pending
-            + CASE WHEN v_waits THEN p_amount - least(p_amount, greatest(-balance, 0)) ELSE 0 END,
-        first_open_on = least(first_open_on, v_expires_on),
-        first_open_seq = CASE WHEN v_expires_on < first_open_on THEN seq + 1 ELSE first_open_seq END
-    WHERE owner_id = p_owner AND wallet_id = p_wallet
-    RETURNING id, seq, balance INTO o_account, o_seq, o_balance;
-    IF NOT FOUND THEN
-        o_outcome := 'account_missing';
-        RETURN;
-    END IF;
-    v_left := p_amount - least(p_amount, greatest(p_amount - o_balance, 0));
+    LOOP
+        UPDATE members_account
+        SET balance = balance + p_amount, seq = seq + 1,
+            pending = pending
+                + CASE WHEN v_waits THEN p_amount - least(p_amount, greatest(-balance, 0))
+                       ELSE 0 END,
+            first_open_on = least(first_open_on, v_expires_on),
+            first_open_seq = CASE WHEN v_expires_on < first_open_on THEN seq + 1
+                                  ELSE first_open_seq END,
+            good_until = CASE
+                WHEN v_idle IS NOT NULL AND (p_kind = 1 OR good_until IS NULL)
+                THEN greatest(good_until, (p_earned_on + make_interval(months => v_idle))::date)
+                WHEN good_until IS NULL OR p_kind = 5 THEN good_until
+                ELSE points_good_until(good_until, idle_months, p_earned_on) END,
+            idle_months = coalesce(v_idle, idle_months)
+        WHERE owner_id = p_owner AND wallet_id = p_wallet
+        RETURNING id, seq, balance, owed, old.good_until, old.idle_months
+        INTO o_account, o_seq, o_balance, v_owed, v_was_good, v_was_idle;
+        IF NOT FOUND THEN
+            o_outcome := 'account_missing';
+            RETURN;
+        END IF;
+        v_left := p_amount - least(p_amount, greatest(p_amount - o_balance, 0));
 
-    SELECT e.account_id, e.seq, e.kind, e.delta, e.balance_after INTO v_first
-    FROM members_entry e WHERE e.key = p_key;
-    IF FOUND THEN
+        SELECT e.account_id, e.seq, e.kind, e.delta, e.balance_after,
+               coalesce(e.shortfall, 0) AS shortfall INTO v_first
+        FROM members_entry e WHERE e.key = p_key;
+        IF FOUND THEN
+            o_outcome := CASE
+                WHEN (v_first.account_id, v_first.kind, v_first.delta + v_first.shortfall)
+                   = (o_account, p_kind, p_amount)
+                THEN 'replayed' ELSE 'key_reused' END;
+        ELSIF p_kind = 5 AND NOT points_may_adjust(
+            o_account, p_wallet, p_owner, p_amount, p_key, p_at, p_cause)
+        THEN
+            o_outcome := 'consent_needed';
+        END IF;
+        EXIT WHEN o_outcome IS NULL AND (v_was_good IS NULL OR v_was_good >= p_earned_on);
         UPDATE members_account
         SET balance = balance - p_amount, seq = seq - 1,
-            pending = pending - CASE WHEN v_waits THEN v_left ELSE 0 END
+            pending = pending - CASE WHEN v_waits THEN v_left ELSE 0 END,
+            good_until = v_was_good, idle_months = v_was_idle
         WHERE id = o_account;
-        o_outcome := CASE
-            WHEN (v_first.account_id, v_first.kind, v_first.delta) = (o_account, p_kind, p_amount)
-            THEN 'replayed' ELSE 'key_reused' END;
-        o_seq := v_first.seq;
-        o_balance := v_first.balance_after;
-        o_delta := v_first.delta;
-        RETURN;
+        IF o_outcome IS NOT NULL THEN
+            o_seq := v_first.seq;
+            o_balance := v_first.balance_after;
+            o_delta := v_first.delta;
+            o_shortfall := v_first.shortfall;
+            RETURN;
+        END IF;
+        -- The owner had been idle too long before this credit: what lapsed then does not come back.
+        PERFORM points_expire_accounts(ARRAY[o_account], p_at, p_earned_on);
+    END LOOP;
+
+    IF v_wallet.is_capped AND p_kind = 1 THEN
+        SELECT c.o_given, coalesce(p_cause, '{}') || c.o_why INTO v_given, v_cause
+        FROM points_cap(o_account, p_wallet, o_balance - p_amount, p_amount, p_earned_on) AS c;
+        v_cause := coalesce(v_cause, p_cause);
+        IF v_given < p_amount THEN
+            o_balance := o_balance - (p_amount - v_given);
+            UPDATE members_account
+            SET balance = o_balance,
+                pending = pending - CASE WHEN v_waits
+                    THEN v_left - greatest(least(v_given, o_balance), 0) ELSE 0 END
+            WHERE id = o_account;
+            v_left := greatest(least(v_given, o_balance), 0);
+        END IF;
     END IF;
 
-    INSERT INTO members_lot (account_id, expires_on, seq, earned, remaining, available_at, is_pending)
-    VALUES (o_account, v_expires_on, o_seq, p_amount, v_left, v_available_at, v_waits AND v_left > 0);
     v_day := v_expires_on - DATE '2000-01-01';
-    INSERT INTO members_entry (account_id, seq, kind, delta, balance_after, key, lots, source_type,
-                               source_id, cause, at)
-    VALUES (o_account, o_seq, p_kind, p_amount, o_balance, p_key,
-            CASE WHEN v_left = p_amount THEN ARRAY[v_day, o_seq, p_amount]
-                 ELSE ARRAY[v_day, o_seq, p_amount, v_day, o_seq, v_left - p_amount] END,
-            p_source_type, p_source_id, p_cause, p_at);
+    IF v_given > 0 THEN
+        INSERT INTO members_lot (account_id, expires_on, seq, earned, remaining, available_at,
+                                 is_pending)
+        VALUES (o_account, v_expires_on, o_seq, v_given, v_left, v_available_at,
+                v_waits AND v_left > 0);
+    END IF;
+    INSERT INTO members_entry (account_id, seq, kind, delta, balance_after, key, shortfall, lots,
+                               source_type, source_id, cause, at)
+    VALUES (o_account, o_seq, p_kind, v_given, o_balance, p_key, nullif(p_amount - v_given, 0),
+            CASE WHEN v_given = 0 THEN '{}'
+                 WHEN v_left = v_given THEN ARRAY[v_day, o_seq, v_given]
+                 ELSE ARRAY[v_day, o_seq, v_given, v_day, o_seq, v_left - v_given] END,
+            p_source_type, p_source_id, v_cause, p_at);
     o_outcome := 'posted';
-    o_delta := p_amount;
+    o_delta := v_given;
+    o_shortfall := p_amount - v_given;
+
+    IF v_owed > 0 AND v_left > 0 AND p_kind = 1 AND v_wallet.recover_percent > 0 THEN
+        v_owed := least(v_owed, v_left, greatest(v_given * v_wallet.recover_percent / 100, 1));
+        UPDATE members_lot
+        SET remaining = remaining - v_owed, is_pending = is_pending AND remaining > v_owed
+        WHERE account_id = o_account AND expires_on = v_expires_on AND seq = o_seq;
+        IF v_waits THEN
+            UPDATE members_account SET pending = pending - v_owed WHERE id = o_account;
+        END IF;
+        PERFORM points_recover(o_account, ARRAY[v_day, o_seq, -v_owed], o_seq, p_at);
+    END IF;
+END
+$$;
+
+-- How many of p_amount points may be credited under the caps of the wallet, and why not all. What
+-- an account earned on a day is counted here, under the lock of its row.
+CREATE OR REPLACE FUNCTION points_cap(
+    p_account bigint, p_wallet integer, p_balance bigint, p_amount bigint, p_day date,
+    OUT o_given bigint, OUT o_why jsonb
+) LANGUAGE plpgsql AS $$
+DECLARE
+    v_wallet record;
+    v_month date := date_trunc('month', p_day)::date;
+    v_on_day bigint;
+    v_in_month bigint;
+    v_room bigint;
+    v_cap text;
+    v_limit bigint;
+    v_again date;
+BEGIN
+    SELECT w.balance_cap, w.earn_cap_day, w.earn_cap_month, w.cap_policy, a.held
+    INTO v_wallet
+    FROM members_wallet w JOIN members_account a ON a.id = p_account
+    WHERE w.id = p_wallet;
+    o_given := p_amount;
+    IF coalesce(v_wallet.earn_cap_day, v_wallet.earn_cap_month) IS NOT NULL THEN
+        SELECT coalesce(sum(points) FILTER (WHERE on_date = p_day), 0), coalesce(sum(points), 0)
+        INTO v_on_day, v_in_month
+        FROM members_earnedday
+        WHERE account_id = p_account AND on_date >= v_month
+          AND on_date < v_month + INTERVAL '1 month';
+    END IF;
+    FOR v_cap, v_limit, v_room, v_again IN
+        VALUES ('balance', v_wallet.balance_cap,
+                v_wallet.balance_cap - p_balance - v_wallet.held, NULL::date),
+               ('month', v_wallet.earn_cap_month, v_wallet.earn_cap_month - v_in_month,
+                (v_month + INTERVAL '1 month')::date),
+               ('day', v_wallet.earn_cap_day, v_wallet.earn_cap_day - v_on_day, p_day + 1)
+    LOOP
+        IF v_room < o_given THEN
+            o_given := greatest(v_room, 0);
+            o_why := jsonb_build_object('cut', jsonb_build_object(
+                'cap', v_cap, 'limit', v_limit, 'asked', p_amount, 'again_on', v_again));
+        END IF;
+    END LOOP;
+    IF o_given < p_amount AND v_wallet.cap_policy = 'refuse' THEN
+        o_given := 0;
+    END IF;
+    IF o_given > 0 AND v_in_month IS NOT NULL THEN
+        INSERT INTO members_earnedday (account_id, on_date, points)
+        VALUES (p_account, p_day, o_given)
+        ON CONFLICT (account_id, on_date)
+        DO UPDATE SET points = members_earnedday.points + EXCLUDED.points;
+    END IF;
 END
 $$;

@@ -1,6 +1,6 @@
 -- Capture (p_kind 7) or release (8) a hold, named by its entry's key or by account and number.
 -- Lock order: account, lots, hold.
-CREATE FUNCTION points_end_hold(
+CREATE OR REPLACE FUNCTION points_end_hold(
     p_brand text, p_kind integer, p_hold_key uuid, p_hold_account bigint, p_hold_seq bigint,
     p_key uuid, p_at timestamptz, p_today date, p_source_type text, p_source_id bigint,
     OUT o_outcome text, OUT o_account bigint, OUT o_seq bigint, OUT o_balance bigint,
@@ -22,7 +22,7 @@ BEGIN
         o_outcome := 'entry_missing';
         RETURN;
     END IF;
-    SELECT a.id, a.seq, a.balance, w.restore_grace_days INTO v_account
+    SELECT a.id, a.seq, a.balance, a.owed, w.restore_grace_days INTO v_account
     FROM members_account a JOIN members_wallet w ON w.id = a.wallet_id
     WHERE a.id = v_entry.account_id FOR UPDATE OF a;
 
@@ -67,6 +67,10 @@ BEGIN
                                source_type, source_id, at)
     VALUES (o_account, o_seq, p_kind, o_delta, o_balance, p_key, v_entry.seq, v_lots,
             p_source_type, p_source_id, p_at);
+    IF p_kind = 8 AND v_account.owed > 0 THEN
+        PERFORM points_recover(o_account, points_take(o_account, least(v_account.owed, o_delta),
+            p_at, p_today, p_today, 0, false, true), o_seq, p_at);
+    END IF;
     o_outcome := 'posted';
     o_detail := v_hold.amount;
 END

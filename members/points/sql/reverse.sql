@@ -3,7 +3,7 @@
 -- spent is what a smaller spending would have taken. Points of lots past their last good day come
 -- back as one lot of this entry (p_seq) with a grace expiry. A debt is paid out of what came back.
 -- Returns the changes of lots; the caller holds the account's row lock and changes the account.
-CREATE FUNCTION points_give_back(
+CREATE OR REPLACE FUNCTION points_give_back(
     p_account bigint, p_taken bigint[], p_skip bigint, p_amount bigint, p_debt bigint, p_seq bigint,
     p_at timestamptz, p_today date, p_grace_days integer
 ) RETURNS bigint[] LANGUAGE plpgsql AS $$
@@ -17,6 +17,7 @@ DECLARE
     v_changes bigint[] := '{}';
     v_first_day bigint;
     v_first_seq bigint;
+    v_is_good boolean;
 BEGIN
     FOR i IN REVERSE cardinality(p_taken) - 2 .. 1 BY 3 LOOP
         EXIT WHEN v_left = 0;
@@ -29,7 +30,12 @@ BEGIN
         v_skip := 0;
         v_left := v_left - v_quantity;
         v_changes := v_changes || ARRAY[p_taken[i], p_taken[i + 1], v_quantity];
-        IF p_taken[i] >= v_today THEN
+        v_is_good := p_taken[i] >= v_today;
+        IF p_taken[i] = DATE '9999-12-30' - DATE '2000-01-01' THEN
+            SELECT coalesce(good_until >= p_today, false) INTO v_is_good
+            FROM members_account WHERE id = p_account;
+        END IF;
+        IF v_is_good THEN
             v_back := v_back || ARRAY[p_taken[i], p_taken[i + 1], v_quantity];
             v_first_day := least(v_first_day, p_taken[i]);
             v_first_seq := least(v_first_seq, p_taken[i + 1]);
@@ -65,8 +71,9 @@ END
 $$;
 
 -- Undo an entry wholly (p_amount null: what is left of it) or in part. A spending (kinds 2, 7, and
--- 5 downwards) is given back; a credit (1, and 5 upwards) is clawed back.
-CREATE FUNCTION points_reverse(
+-- 5 downwards) is given back; a credit (1, and 5 upwards) is clawed back. What a cap cut off a
+-- credit goes first, so that half of a purchase leaves what half of it would have earned.
+CREATE OR REPLACE FUNCTION points_reverse(
     p_brand text, p_ref_key uuid, p_ref_account bigint, p_ref_seq bigint, p_amount bigint,
     p_key uuid, p_at timestamptz, p_today date, p_source_type text, p_source_id bigint,
     p_cause jsonb,
@@ -80,6 +87,9 @@ DECLARE
     v_total bigint;
     v_done bigint;
     v_taken bigint;
+    v_cut bigint;
+    v_owed bigint := 0;
+    v_cause jsonb := p_cause;
     v_amount bigint;
     v_kind integer;
     v_lots bigint[];
@@ -93,7 +103,9 @@ BEGIN
         o_outcome := 'entry_missing';
         RETURN;
     END IF;
-    SELECT a.id, a.seq, a.balance, w.restore_grace_days, w.may_go_negative INTO v_account
+    SELECT a.id, a.seq, a.balance, a.owed, w.restore_grace_days, w.may_go_negative,
+           w.recover_percent
+    INTO v_account
     FROM members_account a JOIN members_wallet w ON w.id = a.wallet_id
     WHERE a.id = v_entry.account_id FOR UPDATE OF a;
 
@@ -118,7 +130,7 @@ BEGIN
     v_total := CASE
         WHEN v_entry.kind = 7 THEN points_sum(v_entry.lots)
         WHEN v_entry.kind IN (1, 2) OR v_entry.kind = 5 AND v_entry.ref_seq IS NULL
-        THEN abs(v_entry.delta) ELSE 0 END;
+        THEN abs(v_entry.delta) + coalesce(v_entry.shortfall, 0) ELSE 0 END;
     SELECT coalesce(sum(abs(e.delta) + coalesce(e.shortfall, 0)), 0),
            coalesce(sum(abs(e.delta)), 0)
     INTO v_done, v_taken
@@ -132,11 +144,21 @@ BEGIN
     END IF;
 
     o_account := v_entry.account_id;
-    IF v_entry.delta > 0 THEN
+    IF v_entry.kind = 1 OR v_entry.delta > 0 THEN
         v_kind := CASE v_entry.kind WHEN 5 THEN 5 ELSE 10 END;
-        SELECT c.o_lots, -c.o_claimed INTO v_lots, o_delta
-        FROM points_claw_back(o_account, v_entry.lots, v_amount, v_total, v_taken, p_at, p_today,
-                              v_account.may_go_negative) AS c;
+        v_cut := least(v_amount, greatest(coalesce(v_entry.shortfall, 0) - v_done, 0));
+        v_lots := '{}';
+        o_delta := 0;
+        IF v_amount > v_cut THEN
+            SELECT c.o_lots, -c.o_claimed, CASE WHEN v_account.recover_percent > 0 THEN c.o_spent
+                                                ELSE 0 END
+            INTO v_lots, o_delta, v_owed
+            FROM points_claw_back(o_account, v_entry.lots, v_amount - v_cut, v_entry.delta, v_taken,
+                                  p_at, p_today, v_account.may_go_negative) AS c;
+        END IF;
+        IF v_owed > 0 THEN
+            v_cause := coalesce(p_cause, '{}') || jsonb_build_object('owed', v_owed);
+        END IF;
         o_shortfall := v_amount + o_delta;
     ELSE
         v_kind := CASE v_entry.kind WHEN 5 THEN 5 ELSE 4 END;
@@ -147,24 +169,28 @@ BEGIN
         o_shortfall := 0;
     END IF;
     UPDATE members_account
-    SET balance = balance + o_delta, seq = seq + 1
+    SET balance = balance + o_delta, seq = seq + 1, owed = owed + v_owed
     WHERE id = o_account RETURNING seq, balance INTO o_seq, o_balance;
     INSERT INTO members_entry (account_id, seq, kind, delta, balance_after, key, ref_seq, shortfall,
                                lots, source_type, source_id, cause, at)
     VALUES (o_account, o_seq, v_kind, o_delta, o_balance, p_key, v_entry.seq,
-            nullif(o_shortfall, 0), v_lots, p_source_type, p_source_id, p_cause, p_at);
+            nullif(o_shortfall, 0), v_lots, p_source_type, p_source_id, v_cause, p_at);
+    IF o_delta > 0 AND v_account.owed > 0 THEN
+        PERFORM points_recover(o_account, points_take(o_account, least(v_account.owed, o_delta),
+            p_at, p_today, p_today, 0, false, true), o_seq, p_at);
+    END IF;
     o_outcome := 'posted';
 END
 $$;
 
 -- Take back p_amount of a credit whose lot stands first in p_credit: from that lot, whatever its
 -- state, then from others. What has expired out of the lot is not owed again; p_before is what
--- earlier clawbacks took. Before other lots are touched the account's due lots expire, so that a
+-- earlier clawbacks took. o_spent is what could not be found. Before other lots are touched the account's due lots expire, so that a
 -- debt never stands beside open lots.
-CREATE FUNCTION points_claw_back(
+CREATE OR REPLACE FUNCTION points_claw_back(
     p_account bigint, p_credit bigint[], p_amount bigint, p_total bigint, p_before bigint,
     p_at timestamptz, p_today date, p_may_go_negative boolean,
-    OUT o_lots bigint[], OUT o_claimed bigint
+    OUT o_lots bigint[], OUT o_claimed bigint, OUT o_spent bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
     v_own record;
@@ -175,6 +201,7 @@ DECLARE
     v_left bigint;
 BEGIN
     o_lots := '{}';
+    o_spent := 0;
     SELECT l.expires_on, l.seq, l.remaining, l.is_pending INTO v_own
     FROM members_lot l
     WHERE l.account_id = p_account AND l.expires_on = DATE '2000-01-01' + p_credit[1]::integer
@@ -210,6 +237,7 @@ BEGIN
         END LOOP;
         IF NOT p_may_go_negative THEN
             v_claim := v_claim - v_left;
+            o_spent := v_left;
         END IF;
     END IF;
     o_claimed := v_claim;

@@ -5,7 +5,7 @@
 -- there is if p_partly, else null and nothing has changed.
 -- Lots before (p_from_on, p_from_seq) are not looked at: the caller knows that none is open.
 -- A lot whose waiting is over stops counting as waiting as soon as it is touched.
-CREATE FUNCTION points_take(
+CREATE OR REPLACE FUNCTION points_take(
     p_account bigint, p_amount bigint, p_at timestamptz, p_today date, p_from_on date,
     p_from_seq bigint, p_waiting boolean, p_partly boolean
 ) RETURNS bigint[] LANGUAGE plpgsql
@@ -18,6 +18,7 @@ DECLARE
     v_seq bigint := CASE WHEN p_from_on < p_today THEN 0 ELSE p_from_seq - 1 END;
     v_remaining bigint;
     v_is_pending boolean;
+    v_is_good boolean;
     v_left bigint := p_amount;
     v_quantity bigint;
     v_pending bigint := 0;
@@ -44,6 +45,16 @@ BEGIN
             ORDER BY l.expires_on, l.seq LIMIT 1;
         END IF;
         EXIT WHEN NOT FOUND;
+        IF v_expires_on = DATE '9999-12-30' THEN
+            -- Good while their owner is active. Who has been idle too long finds none of them,
+            -- also before the night has taken them.
+            v_is_good := coalesce(v_is_good, (SELECT good_until >= p_today FROM members_account
+                                              WHERE id = p_account), false);
+            IF NOT v_is_good THEN
+                v_seq := 9223372036854775807;
+                CONTINUE;
+            END IF;
+        END IF;
         v_quantity := least(v_left, v_remaining);
         UPDATE members_lot
         SET remaining = v_remaining - v_quantity,
@@ -67,7 +78,7 @@ END
 $$;
 
 -- Make points spendable whose waiting is over. The caller holds the account's row lock.
-CREATE FUNCTION points_mature(p_account bigint, p_at timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION points_mature(p_account bigint, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     v_points bigint;
@@ -88,7 +99,7 @@ $$;
 -- Spend (kind 2), hold (6) or correct downwards (5).
 -- The first statement is lock and guard in one. What was spent on a replay, or when lots turn out
 -- to have expired, is put back by hand: a sub-transaction would cost more on every call.
-CREATE FUNCTION points_spend(
+CREATE OR REPLACE FUNCTION points_spend(
     p_brand text, p_kind integer, p_wallet integer, p_owner bigint, p_amount bigint, p_key uuid,
     p_at timestamptz, p_today date, p_source_type text, p_source_id bigint, p_cause jsonb,
     p_until timestamptz,
@@ -101,15 +112,18 @@ DECLARE
     v_lots bigint[];
     v_from_on date;
     v_from_seq bigint;
+    v_was_good date;
     v_guarded boolean;
 BEGIN
     UPDATE members_account
-    SET balance = balance - p_amount, held = held + v_held, seq = seq + 1
+    SET balance = balance - p_amount, held = held + v_held, seq = seq + 1,
+        good_until = CASE WHEN good_until IS NULL OR p_kind = 5 THEN good_until
+                          ELSE points_good_until(good_until, idle_months, p_today) END
     WHERE owner_id = p_owner AND wallet_id = p_wallet AND balance - pending >= p_amount
       AND p_brand = current_schema()
       AND EXISTS (SELECT FROM audit_brandidentity WHERE schema_name = p_brand)
-    RETURNING id, seq, balance, first_open_on, first_open_seq
-    INTO o_account, o_seq, o_balance, v_from_on, v_from_seq;
+    RETURNING id, seq, balance, first_open_on, first_open_seq, old.good_until
+    INTO o_account, o_seq, o_balance, v_from_on, v_from_seq, v_was_good;
     v_guarded := FOUND;
 
     IF NOT v_guarded THEN
@@ -130,7 +144,8 @@ BEGIN
     IF FOUND THEN
         IF v_guarded THEN
             UPDATE members_account
-            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1
+            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1,
+                good_until = v_was_good
             WHERE id = o_account;
         END IF;
         o_outcome := CASE
@@ -144,11 +159,21 @@ BEGIN
 
     IF NOT v_guarded AND points_mature(o_account, p_at) > 0 THEN
         UPDATE members_account
-        SET balance = balance - p_amount, held = held + v_held, seq = seq + 1
+        SET balance = balance - p_amount, held = held + v_held, seq = seq + 1,
+            good_until = CASE WHEN good_until IS NULL OR p_kind = 5 THEN good_until
+                              ELSE points_good_until(good_until, idle_months, p_today) END
         WHERE id = o_account AND balance - pending >= p_amount
-        RETURNING seq, balance, first_open_on, first_open_seq
-        INTO o_seq, o_balance, v_from_on, v_from_seq;
+        RETURNING seq, balance, first_open_on, first_open_seq, old.good_until
+        INTO o_seq, o_balance, v_from_on, v_from_seq, v_was_good;
         v_guarded := FOUND;
+    END IF;
+
+    IF v_guarded AND p_kind = 5 AND NOT points_may_adjust(
+        o_account, p_wallet, p_owner, -p_amount, p_key, p_at, p_cause)
+    THEN
+        UPDATE members_account SET balance = balance + p_amount, seq = seq - 1 WHERE id = o_account;
+        o_outcome := 'consent_needed';
+        RETURN;
     END IF;
 
     IF v_guarded THEN
@@ -156,18 +181,14 @@ BEGIN
             o_account, p_amount, p_at, p_today, v_from_on, v_from_seq, false, false);
         IF v_lots IS NULL THEN
             UPDATE members_account
-            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1
+            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1,
+                good_until = v_was_good
             WHERE id = o_account;
         END IF;
     END IF;
     IF v_lots IS NULL THEN
         o_outcome := 'insufficient';
-        SELECT p_amount - greatest(least(a.balance, 0) + coalesce(sum(l.remaining), 0), 0)
-        INTO o_detail
-        FROM members_account a
-        LEFT JOIN members_lot l ON l.account_id = a.id AND l.remaining > 0 AND NOT l.is_pending
-            AND l.expires_on >= p_today
-        WHERE a.id = o_account GROUP BY a.balance;
+        o_detail := points_missing(o_account, p_amount, p_today);
         RETURN;
     END IF;
 

@@ -278,8 +278,8 @@ def test_adjust_up_and_down_with_audit(ledger: Ledger) -> None:
     ]
     entries = queries.list_entries(owner_id=OWNER)
     assert [entry.cause for entry in entries] == [
-        {"reason": "Typo", "by": "staff:3"},
-        {"reason": "Forgotten purchase", "by": "staff:3"},
+        {"reason": "Typo", "by": "staff:3", "person": "staff:3"},
+        {"reason": "Forgotten purchase", "by": "staff:3", "person": "staff:3"},
     ]
 
 

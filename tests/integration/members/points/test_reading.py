@@ -174,7 +174,7 @@ def test_change_wallet_is_audited(brand: Brand, at: datetime) -> None:
         "expiry_policy": ["none", "months"],
         "expiry_months": [0, 12],
     }
-    for bad in ({"expiry_policy": "inactivity"}, {"code": "x"}, {"pending_days": -1},
+    for bad in ({"expiry_policy": "sometime"}, {"code": "x"}, {"pending_days": -1},
                 {"expiry_months": 0}):  # fmt: skip
         with pytest.raises(InvalidError):
             points.change_wallet(wallet="points", by=SYSTEM, at=at, **bad)
