@@ -1,8 +1,18 @@
 """What this room tells lower ones at start, and holds about members for them."""
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from members.points.models import Account, Entry, Hold, Lot
+from members.points.models import (
+    Account,
+    AdjustmentRequest,
+    EarnedDay,
+    Entry,
+    ExpiryNotice,
+    Hold,
+    Lot,
+    Transfer,
+)
 from members.profiles import _trace_steps, erasure_operations, operations, queries, words
 from members.profiles.registry import (
     DELETE,
@@ -55,6 +65,28 @@ for _table in (
         model="members.Hold",
         title=_("Holds"),
         rows=lambda member_id: Hold.objects.filter(account__owner_id=member_id),
+    ),
+    MemberTable(
+        model="members.Transfer",
+        title=_("Points passed on"),
+        rows=lambda member_id: Transfer.objects.filter(
+            Q(from_account__owner_id=member_id) | Q(to_account__owner_id=member_id)
+        ),
+    ),
+    MemberTable(
+        model="members.AdjustmentRequest",
+        title=_("Requests for adjustments"),
+        rows=lambda member_id: AdjustmentRequest.objects.filter(owner_id=member_id),
+    ),
+    MemberTable(
+        model="members.EarnedDay",
+        title=_("Points earned per day"),
+        rows=lambda member_id: EarnedDay.objects.filter(account__owner_id=member_id),
+    ),
+    MemberTable(
+        model="members.ExpiryNotice",
+        title=_("Notices of points about to expire"),
+        rows=lambda member_id: ExpiryNotice.objects.filter(account__owner_id=member_id),
     ),
 ):
     register_member_table(_table)

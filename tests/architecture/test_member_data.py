@@ -18,6 +18,10 @@ OPAQUE = {
     "members.Entry": "account_id",
     "members.Lot": "account_id",
     "members.Hold": "account_id",
+    "members.Transfer": "from_account_id",
+    "members.AdjustmentRequest": "owner_id",
+    "members.EarnedDay": "account_id",
+    "members.ExpiryNotice": "account_id",
     "partners.OrderTransition": "order_id",
     "partners.CodeAttempts": "order_id",
 }
