@@ -97,6 +97,31 @@ def emit_many(
     return len(subjects)
 
 
+def emit_each(*, events: Iterable[tuple[str, str, Mapping[str, Any]]], at: datetime) -> int:
+    """Write events of different types (type, subject, data) in one statement, in their order.
+
+    :raises NoBrandError: outside a brand.
+    :raises InvalidEventError: for a type or subject of another form; nothing is written then.
+    """
+    brand = current_brand()
+    given = [(kind, subject, json.dumps(data)) for kind, subject, data in events]
+    for kind, subject, _body in given:
+        if not _TYPE.fullmatch(kind) or len(kind) > 60 or not subject or len(subject) > 80:
+            raise InvalidEventError(f"{kind!r} {subject!r}")
+    if not given:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_event (uuid, type, subject, data, at) "
+            "SELECT uuidv7(), e.type, e.subject, e.data::jsonb, %s "
+            "FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY "
+            "AS e (type, subject, data, number) ORDER BY e.number",
+            [at, *(list(column) for column in zip(*given, strict=True))],
+        )
+    _poke_after_commit(brand.schema_name)
+    return len(given)
+
+
 def deliver_pending(*, at: datetime, limit: int = 500) -> int:
     """Bring the current brand's undelivered events to their handlers; return how many are done.
 
