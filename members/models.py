@@ -6,9 +6,10 @@ from members.activity.models import (
     Purchase,
     PurchaseLine,
     Refund,
+    RefundLine,
     Store,
 )
-from members.earning.models import Earning, EarningRule
+from members.earning.models import Campaign, Earning, EarningRule, OccasionEarning
 from members.points.models import (
     Account,
     AdjustmentRequest,
@@ -45,6 +46,7 @@ __all__ = [
     "ActivityEvent",
     "AdjustmentRequest",
     "AttributeDefinition",
+    "Campaign",
     "Claim",
     "ConsentChange",
     "ConsentPurpose",
@@ -64,9 +66,11 @@ __all__ = [
     "MemberPersonal",
     "MemberScore",
     "MemberTier",
+    "OccasionEarning",
     "Purchase",
     "PurchaseLine",
     "Refund",
+    "RefundLine",
     "SavedSegment",
     "ScoreRun",
     "Store",

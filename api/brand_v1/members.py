@@ -10,11 +10,13 @@ from rest_framework.response import Response
 
 from api.base import BrandView, int_cursor, key_of, page, page_limit, write
 from api.brand_v1 import shapes
+from api.brand_v1.earning_shapes import ExplainedEntryOut, explanation
 from api.brand_v1.lookups import effect_key, member_of
 from api.brand_v1.serializers import AdjustmentIn, HoldIn, MemberIn, clean
 from api.openapi import PROBLEMS, ListOf
 from core import clock
 from core.errors import NotFoundError
+from members.earning.queries import explain_entries
 from members.points import operations as points
 from members.points import queries as point_queries
 from members.points.values import Source
@@ -126,20 +128,28 @@ class PointEntries(BrandView):
             OpenApiParameter("cursor", str),
             OpenApiParameter("limit", int),
         ],
-        responses={200: ListOf(shapes.EntryOut), **PROBLEMS},
+        responses={200: ListOf(ExplainedEntryOut), **PROBLEMS},
     )
     def get(self, request: Request, external_id: str) -> Response:
-        """List entries, newest first, each with its cause and the lots it touched."""
+        """List entries, newest first: the lots each touched, and how what was earned was made."""
         member = member_of(external_id)
         limit = page_limit(request)
+        wallet = request.query_params.get("wallet", "points")
         found = point_queries.list_entries(
             owner_id=member.pk,
-            wallet=request.query_params.get("wallet", "points"),
+            wallet=wallet,
             before_seq=int_cursor(request.query_params.get("cursor")),
             limit=limit + 1,
         )
         body = page(found, limit=limit, position=lambda entry: entry.seq)
-        body["items"] = [shapes.entry(e) for e in body["items"]]
+        explained = explain_entries(entries=body["items"], wallet=wallet)
+        body["items"] = [
+            {
+                **shapes.entry(e),
+                "explanation": explanation(explained[e.seq]) if e.seq in explained else None,
+            }
+            for e in body["items"]
+        ]
         return Response(body)
 
 

@@ -50,17 +50,38 @@ class PurchaseIn(StrictSerializer):
 
 
 class BatchIn(StrictSerializer):
-    """Up to 1,000 purchases, all recorded or none."""
+    """Up to 1,000 purchases; each is recorded or refused by itself."""
 
-    purchases = PurchaseIn(many=True, min_length=1, max_length=1000)  # type: ignore[call-arg]
+    purchases = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=1000)
+
+
+class RefundLineIn(StrictSerializer):
+    """Pieces of one line that came back; without an amount, their share of the line."""
+
+    line = StrictInteger(min_value=1, help_text="Its place in the purchase, from 1.")
+    quantity = StrictInteger(min_value=1, max_value=1_000_000)
+    amount = StrictInteger(min_value=0, max_value=MAX_MINOR, required=False, allow_null=True)
 
 
 class RefundIn(StrictSerializer):
-    """Money given back for a purchase."""
+    """Money given back for a purchase; with `lines`, the amount may be left out."""
 
     external_id = StrictText(max_length=100)
-    amount = MoneySerializer()
+    amount = MoneySerializer(required=False)
+    lines = RefundLineIn(many=True, required=False, default=list, max_length=500)  # type: ignore[call-arg]
     occurred_at = serializers.DateTimeField(default_timezone=None)
+
+
+class BatchRefundIn(RefundIn):
+    """A refund of a batch: it names its purchase."""
+
+    purchase = StrictText(max_length=100, help_text="The purchase's external id.")
+
+
+class RefundBatchIn(StrictSerializer):
+    """Up to 1,000 refunds; each is recorded or refused by itself."""
+
+    refunds = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=1000)
 
 
 class EventIn(StrictSerializer):
@@ -71,6 +92,12 @@ class EventIn(StrictSerializer):
     occurred_at = serializers.DateTimeField(default_timezone=None)
     properties = serializers.DictField(required=False, default=dict)
     external_id = StrictText(max_length=100, required=False)
+
+
+class EventBatchIn(StrictSerializer):
+    """Up to 1,000 events; each is recorded or refused by itself."""
+
+    events = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=1000)
 
 
 class AdjustmentIn(StrictSerializer):

@@ -149,12 +149,6 @@ class PurchaseOut(serializers.Serializer[Any]):
     tier = StandingOut(allow_null=True)
 
 
-class PurchaseBatchOut(serializers.Serializer[Any]):
-    """The purchases of a batch, in the order sent."""
-
-    items = PurchaseOut(many=True)
-
-
 class RefundOut(serializers.Serializer[Any]):
     """A refund and what it took back."""
 

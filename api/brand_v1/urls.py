@@ -4,7 +4,7 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from api import webhooks
-from api.brand_v1 import benefits, events, jobs, members, purchases
+from api.brand_v1 import benefits, earning, events, jobs, members, purchases
 
 
 class HoldVerb(StringConverter):
@@ -34,6 +34,14 @@ urlpatterns: list[URLPattern] = [
     path("points/holds/<uuid:hold_id>/<hold_verb:verb>", members.HoldEnd.as_view()),
     path("purchases", purchases.Purchases.as_view()),
     path("purchases/batch", purchases.PurchaseBatch.as_view()),
+    path("purchases/<str:external_id>", purchases.PurchaseDetail.as_view()),
+    path("members/<str:external_id>/purchases", purchases.MemberPurchases.as_view()),
+    path("refunds/batch", purchases.RefundBatch.as_view()),
+    path("events/batch", purchases.EventBatch.as_view()),
+    path("earning-rules", earning.EarningRules.as_view()),
+    path("earning-rules/simulate", earning.RuleSimulation.as_view()),
+    path("campaigns", earning.Campaigns.as_view()),
+    path("campaigns/simulate", earning.CampaignSimulation.as_view()),
     path("purchases/<str:external_id>/refunds", purchases.Refunds.as_view()),
     path("redemptions", benefits.Redemptions.as_view()),
     path("redemptions/<uuid:redemption_id>", benefits.RedemptionDetail.as_view()),

@@ -27,7 +27,9 @@ from tenants.events.webhooks import list_endpoints
 SCOPES = (
     ("members:read", _l("Read members")),
     ("members:write", _l("Enrol and change members")),
+    ("purchases:read", _l("Read purchases")),
     ("purchases:write", _l("Send purchases and refunds")),
+    ("earning:read", _l("Read and simulate earning rules")),
     ("events:write", _l("Send activity events")),
     ("events:read", _l("Read what happened")),
     ("points:read", _l("Read points")),

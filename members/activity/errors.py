@@ -12,6 +12,13 @@ class PurchaseNotFoundError(NotFoundError):
     message = _("There is no such purchase.")
 
 
+class EventNotFoundError(NotFoundError):
+    """No recorded event has this key."""
+
+    code = "event_not_found"
+    message = _("There is no such event.")
+
+
 class DuplicatePurchaseError(ConflictError):
     """The id was sent before with another content; `external_id` in the data names it."""
 
@@ -37,6 +44,13 @@ class RefundTooLargeError(ConflictError):
 
     code = "refund_too_large"
     message = _("This is more than what is left of the purchase.")
+
+
+class RefundBeforePurchaseError(InvalidError):
+    """The refund is dated before its purchase; `purchased_at` in the data says when that was."""
+
+    code = "refund_before_purchase"
+    message = _("Nothing can be given back before it was bought.")
 
 
 class DuplicateRefundError(ConflictError):

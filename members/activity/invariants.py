@@ -25,6 +25,19 @@ WHERE p.refunded_minor <> coalesce(r.total, 0) ORDER BY p.id LIMIT 100
 """
 
 
+_REFUND_LINES = """
+SELECT refund.purchase_id, part.position
+FROM members_refundline AS part
+JOIN members_refund AS refund ON refund.id = part.refund_id
+LEFT JOIN members_purchaseline AS line
+    ON line.purchase_id = refund.purchase_id AND line.position = part.position
+GROUP BY refund.purchase_id, part.position, line.quantity, line.amount_minor
+HAVING line.quantity IS NULL OR sum(part.quantity) > line.quantity
+    OR sum(part.amount_minor) > GREATEST(line.amount_minor, 0)
+ORDER BY 1, 2 LIMIT 100
+"""
+
+
 def check_days() -> list[str]:
     """Each member's day equals what its purchases add up to, and no purchase lacks its day."""
     with connection.cursor() as cursor:
@@ -45,7 +58,18 @@ def check_refunds() -> list[str]:
         ]
 
 
+def check_refund_lines() -> list[str]:
+    """No line has given back more pieces or money than it had."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REFUND_LINES)
+        return [
+            f"purchase {purchase}, line {position}: more given back than bought"
+            for purchase, position in cursor.fetchall()
+        ]
+
+
 CHECKS: dict[str, Callable[[], list[str]]] = {
     "activity.days": check_days,
     "activity.refunds": check_refunds,
+    "activity.refund_lines": check_refund_lines,
 }

@@ -1,5 +1,6 @@
 """What members did: purchases, refunds and named events, with a daily roll-up per member."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -59,6 +60,8 @@ class Purchase(models.Model):
         indexes = [
             # Purchases of one member, newest first; its first column serves the foreign key.
             models.Index(fields=["member", "-occurred_at", "-id"], name="purchase_by_member"),
+            # The purchases of a month, for simulations: rows lie by their days on disk.
+            BrinIndex(fields=["local_date"], name="purchase_by_day"),
         ]
 
     def __str__(self) -> str:
@@ -130,6 +133,33 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+
+class RefundLine(models.Model):
+    """The part of a refund that is for one line of the purchase. Append-only, with its refund.
+
+    All refunds of a line together give back neither more pieces nor more money than it has.
+    """
+
+    refund = models.ForeignKey(
+        Refund, on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
+    position = models.PositiveIntegerField()
+    quantity = models.IntegerField()
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            # Once per refund; serves the foreign key.
+            models.UniqueConstraint(name="refund_line_once", fields=["refund", "position"]),
+            models.CheckConstraint(
+                name="refund_line_positive",
+                condition=models.Q(quantity__gt=0, amount_minor__gte=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.refund_id}/{self.position}"
 
 
 class MemberDay(models.Model):

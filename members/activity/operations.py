@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
 
 from core import clock
 from core.actors import Actor
@@ -14,11 +15,19 @@ from core.errors import DomainError
 from core.money import MAX_MINOR
 from members.activity import _fields
 from members.activity._digest import event_digest, purchase_digest
+from members.activity._refund_lines import (
+    RefundItem,
+    check_items,
+    is_same,
+    read_lines,
+    store_items,
+)
 from members.activity.errors import (
     DuplicateEventError,
     DuplicatePurchaseError,
     DuplicateRefundError,
     InvalidPurchaseError,
+    RefundBeforePurchaseError,
     RefundTooLargeError,
 )
 from members.activity.models import ActivityEvent, Purchase, Refund, Store
@@ -40,6 +49,16 @@ class Line:
     category: str = ""
     cost_minor: int | None = None
 
+
+__all__ = [
+    "Line",
+    "RefundItem",
+    "add_purchase",
+    "add_refund",
+    "check_currency",
+    "put_store",
+    "record_event",
+]
 
 # The columns of a purchase in the order of the model, as `from_db` wants them.
 _COLUMNS = (
@@ -154,36 +173,62 @@ def add_purchase(
 
 
 def add_refund(
-    *, purchase: Purchase, external_id: str, amount_minor: int, occurred_at: datetime, at: datetime
+    *,
+    purchase: Purchase,
+    external_id: str,
+    amount_minor: int | None = None,
+    occurred_at: datetime,
+    lines: Sequence[RefundItem] = (),
+    at: datetime,
 ) -> tuple[Refund, bool]:
     """Record that part or all of a purchase was given back; say whether it is new.
 
-    The same id with the same content changes nothing. The day of the purchase, not of the
-    refund, loses the amount, and an order when nothing is left of it.
+    `lines` names what of it is for which lines; without `amount_minor` they make the amount, and
+    what it has beyond them is for the purchase as a whole (delivery). The same id with the same
+    content changes nothing. The day of the purchase, not of the refund, loses the amount, and an
+    order when nothing is left of it.
 
-    :raises RefundTooLargeError: if less than this is left of the purchase.
+    :raises RefundTooLargeError: if less than this is left of the purchase, or of a line (named in
+        `pointer`).
     :raises DuplicateRefundError: if the id was sent before with another content.
     :raises InvalidAmountError, FuturePurchaseError, InvalidPurchaseError: for a field that can
         not be, named in `pointer`.
     """
     key = _fields.clean_text("external_id", external_id, required=True)
-    amount = _fields.check_amount(amount_minor, lowest=1)
+    if amount_minor is not None or not lines:
+        _fields.check_amount(amount_minor, lowest=1)
     moment = _fields.check_time(occurred_at, at=at)
+    if moment < purchase.occurred_at - _fields.GRACE:
+        raise RefundBeforePurchaseError(
+            pointer="/occurred_at", purchased_at=purchase.occurred_at.isoformat()
+        )
     with transaction.atomic(), connection.cursor() as cursor:
         # The row lock makes the look at earlier refunds and the new one a single step.
         locked = Purchase.objects.select_for_update(no_key=True).get(pk=purchase.pk)
         earlier = Refund.objects.filter(purchase=locked, external_id=key).first()
         if earlier is not None:
-            if (earlier.amount_minor, earlier.at) != (amount, moment):
+            if earlier.at != moment or not is_same(earlier, amount_minor, lines):
                 raise DuplicateRefundError(external_id=key)
             return earlier, False
+        known = read_lines(purchase_id=locked.pk) if lines else {}
+        items = check_items(lines, known=known)
+        by_line = sum(item.amount_minor for item in items)
+        amount = by_line if amount_minor is None else amount_minor
+        _fields.check_amount(amount, lowest=1)
+        if by_line > amount:
+            raise InvalidPurchaseError(
+                _("The lines add up to more than the refund."), pointer="/amount"
+            )
         cursor.execute(_REFUND, {"purchase": locked.pk, "amount": amount})
         row = cursor.fetchone()
         if row is None:
-            raise RefundTooLargeError(external_id=key, left_minor=locked.net_minor)
+            raise RefundTooLargeError(
+                external_id=key, left_minor=locked.net_minor, pointer="/amount"
+            )
         refund = Refund.objects.create(
             purchase=locked, external_id=key, amount_minor=amount, at=moment
         )
+        store_items(refund=refund, items=items)
     purchase.refunded_minor = row[0]
     return refund, True
 
@@ -252,6 +297,14 @@ def put_store(*, code: str, name: str, region: str = "", by: Actor, at: datetime
         store, _created = Store.objects.update_or_create(code=key, defaults=values)
         record(by=by, at=at, action="store.saved", target_type="store", target_id=key)
     return store
+
+
+def check_currency(currency: str, *, expected: str) -> str:
+    """Return the currency if it is the brand's own.
+
+    :raises UnsupportedCurrencyError: if it is another one.
+    """
+    return _fields.check_currency(currency, expected=expected)
 
 
 def _insert(fields: Mapping[str, Any], lines: Sequence[Line]) -> int | None:

@@ -8,8 +8,17 @@ from django.db import connection
 from django.db.models import Q
 
 from members.activity._fields import UNSAFE
-from members.activity.errors import PurchaseNotFoundError
-from members.activity.models import MemberDay, Purchase, PurchaseLine, Refund
+from members.activity.errors import EventNotFoundError, PurchaseNotFoundError
+from members.activity.models import (
+    ActivityEvent,
+    MemberDay,
+    Purchase,
+    PurchaseLine,
+    Refund,
+    RefundLine,
+    Store,
+)
+from members.profiles.models import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,61 @@ def get_purchase(*, external_id: str) -> Purchase:
     raise PurchaseNotFoundError(external_id=external_id)
 
 
+def get_event(*, event_id: int) -> ActivityEvent:
+    """Return a recorded event with its member, by its key.
+
+    :raises EventNotFoundError: if there is none.
+    """
+    event = ActivityEvent.objects.select_related("member").filter(pk=event_id).first()
+    if event is None:
+        raise EventNotFoundError(event_id=event_id)
+    return event
+
+
+def search_purchases(
+    *,
+    text: str = "",
+    store_code: str = "",
+    channel: str = "",
+    since: date | None = None,
+    until: date | None = None,
+    refunded: bool = False,
+    after: int | None = None,
+    limit: int = 50,
+) -> list[Purchase]:
+    """Return purchases of all members, the last recorded first, with their members.
+
+    `text` is the beginning of a purchase's id, or a member's number or key. `since` and `until`
+    are brand days, the second not in it; `refunded` leaves those of which something came back.
+    `after` is the key of the last purchase of the page before.
+    """
+    purchases = Purchase.objects.select_related("member")
+    if text and UNSAFE.search(text):
+        return []
+    if text:
+        members = Member.objects.filter(Q(number=text.upper()) | Q(external_id=text))
+        purchases = purchases.filter(
+            Q(external_id__startswith=text) | Q(member__in=members.values("pk"))
+        )
+    for name, value in (
+        ("store_code", store_code),
+        ("channel", channel),
+        ("local_date__gte", since),
+        ("local_date__lt", until),
+        ("pk__lt", after),
+    ):
+        if value:
+            purchases = purchases.filter(**{name: value})
+    if refunded:
+        purchases = purchases.filter(refunded_minor__gt=0)
+    return list(purchases.order_by("-pk")[:limit])
+
+
+def list_stores() -> list[Store]:
+    """Return the listed shops by code."""
+    return list(Store.objects.order_by("code"))
+
+
 def list_purchases(
     *, member_id: int, after: tuple[datetime, int] | None = None, limit: int = 50
 ) -> list[Purchase]:
@@ -81,6 +145,14 @@ def list_purchases(
         at, key = after
         purchases = purchases.filter(Q(occurred_at__lt=at) | Q(occurred_at=at, pk__lt=key))
     return list(purchases.order_by("-occurred_at", "-pk")[:limit])
+
+
+def list_recorded(*, member_id: int, after: int | None = None, limit: int = 50) -> list[Purchase]:
+    """Return a member's purchases, the last recorded first; `after` is the last key before."""
+    purchases = Purchase.objects.filter(member_id=member_id)
+    if after is not None:
+        purchases = purchases.filter(pk__lt=after)
+    return list(purchases.order_by("-pk")[:limit])
 
 
 def list_lines(*, purchase_id: int) -> list[PurchaseLine]:
@@ -112,6 +184,30 @@ def list_lines_of(*, purchase_ids: Sequence[int]) -> list[PurchaseLine]:
 def list_refunds_of(*, purchase_ids: Sequence[int]) -> list[Refund]:
     """Return what was given back for several purchases, first one first."""
     return list(Refund.objects.filter(purchase_id__in=purchase_ids).order_by("at", "pk"))
+
+
+_BACK_BY_CATEGORY = """
+SELECT line.category, sum(back.amount_minor)::bigint
+FROM members_refund AS refund
+JOIN members_refundline AS back ON back.refund_id = refund.id
+JOIN members_purchaseline AS line
+    ON line.purchase_id = refund.purchase_id AND line.position = back.position
+WHERE refund.purchase_id = %s GROUP BY line.category
+"""
+
+
+def refunded_by_category(*, purchase_id: int) -> dict[str, int]:
+    """Return what refunds gave back for lines of a purchase, by the lines' category."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BACK_BY_CATEGORY, [purchase_id])
+        return dict(cursor.fetchall())
+
+
+def list_refund_lines(*, refund_ids: Sequence[int]) -> list[RefundLine]:
+    """Return which lines refunds were for, in the order of the purchase."""
+    return list(
+        RefundLine.objects.filter(refund_id__in=refund_ids).order_by("refund_id", "position")
+    )
 
 
 def list_refunds_by_key(*, refund_ids: Sequence[int]) -> list[Refund]:

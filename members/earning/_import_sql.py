@@ -1,11 +1,12 @@
 """`rules.compute` in SQL, over all purchases of a file. See `imports` for how it is used."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from members.earning._keys import EARNING_KEY_SQL
-from members.earning.models import EarningRule
-from members.earning.rules import BASIS, GROWTH, POINTS, wallets_of
+from members.earning.models import Campaign, EarningRule
+from members.earning.rules import BASIS, GROWTH, MAX_CAMPAIGN_BP, POINTS, acts_on, wallets_of
 from members.points.values import MAX_POINTS
 from members.segments.conditions import compile_sql, parse
 from members.tiers.models import TierScheme
@@ -13,12 +14,12 @@ from members.tiers.models import TierScheme
 Statement = tuple[str, dict[str, Any]]
 
 # One row per purchase, in the order in which they count. `amount` is what it adds to the metric.
+# Which campaigns it falls in is decided once, here.
 _ORDER = """
 CREATE TEMPORARY TABLE earning_order ON COMMIT DROP AS
 SELECT row_number() OVER (ORDER BY added.occurred_at, added.purchase_id) AS ordinal,
     added.purchase_id, added.member_id, added.occurred_at, added.local_date, added.amount_minor,
-    member.status = 'active' AS earns, 0::bigint AS amount, {basis} AS multiplier_bp,
-    {campaign}::int AS campaign_bp
+    member.status = 'active' AS earns, 0::bigint AS amount, {basis} AS multiplier_bp{columns}
 FROM {table} AS added JOIN members_member AS member ON member.id = added.member_id
 """
 
@@ -32,10 +33,13 @@ CREATE TEMPORARY TABLE earning_work (
     rule_id bigint NOT NULL,
     wallet varchar(8) NOT NULL,
     amount bigint NOT NULL,
+    raw bigint NOT NULL,
+    base bigint NOT NULL,
     pending_days int,
     eligible bigint NOT NULL,
     tier_bp int,
     campaign_bp int,
+    campaigns bigint[],
     is_capped bool NOT NULL
 ) ON COMMIT DROP
 """
@@ -44,17 +48,28 @@ _RAW = """
 SELECT added.ordinal, added.purchase_id, added.member_id, added.occurred_at, added.local_date,
     {rule}::bigint AS rule_id, '{wallet}'::varchar AS wallet, {eligible} AS eligible,
     LEAST(div({numerator}, {denominator}), {most})::bigint AS raw,
+    LEAST(div({base}), {most})::bigint AS base,
     {pending}::int AS pending_days, {day_cap}::bigint AS day_cap, {month_cap}::bigint AS month_cap,
-    added.multiplier_bp, added.campaign_bp
+    added.multiplier_bp AS tier_bp, {factor} AS campaign_bp, {makers} AS campaigns{group}
 FROM earning_order AS added{lines}
 WHERE added.earns AND {matches}
 """
 
+# Of the rules of one group one gives: the best, or the first by priority.
+_CHOSEN = """fitting AS ({raw}), raw AS (
+    SELECT * FROM (
+        SELECT fitting.*, CASE WHEN stack_group <> '' THEN row_number() OVER (
+            PARTITION BY ordinal, stack_group
+            ORDER BY CASE WHEN is_best THEN raw END DESC, priority, rule_id) END AS place
+        FROM fitting
+    ) AS placed WHERE place IS NULL OR place = 1
+)"""
+
 # Running totals: what a cap leaves of an amount is the growth of the capped total.
 _AMOUNTS = """
 INSERT INTO earning_work (ordinal, purchase_id, member_id, occurred_at, local_date, rule_id,
-    wallet, amount, pending_days, eligible, tier_bp, campaign_bp, is_capped)
-WITH raw AS ({raw}), daily AS (
+    wallet, amount, raw, base, pending_days, eligible, tier_bp, campaign_bp, campaigns, is_capped)
+WITH {raw}, daily AS (
     SELECT raw.*, date_trunc('month', raw.local_date)::date AS month,
         {day_amount} AS day_amount
     FROM raw{day_used}
@@ -63,8 +78,8 @@ WITH raw AS ({raw}), daily AS (
     FROM daily{month_used}
 )
 SELECT ordinal, purchase_id, member_id, occurred_at, local_date, rule_id, wallet, given::bigint,
-    pending_days, eligible, {bps}, day_cap IS NOT NULL OR month_cap IS NOT NULL
-FROM monthly WHERE given > 0
+    raw, base, pending_days, eligible, {bps}, day_cap IS NOT NULL OR month_cap IS NOT NULL
+FROM monthly WHERE raw > 0
 """
 
 _DAY_AMOUNT = (
@@ -73,7 +88,7 @@ _DAY_AMOUNT = (
 )
 _DAY_USED = """ LEFT JOIN (
         SELECT member_id, rule_id, on_date, sum(amount) AS amount FROM members_earning
-        WHERE is_capped AND wallet = '{wallet}' AND rule_id = ANY(%(capped)s)
+        WHERE {history} AND is_capped AND wallet = '{wallet}' AND rule_id = ANY(%(capped)s)
             AND member_id IN (SELECT member_id FROM earning_order)
         GROUP BY member_id, rule_id, on_date
     ) AS used ON used.member_id = raw.member_id AND used.rule_id = raw.rule_id
@@ -89,7 +104,7 @@ _MONTH_USED = """ LEFT JOIN (
         SELECT member_id, rule_id, date_trunc('month', on_date)::date AS month,
             sum(amount) AS amount
         FROM members_earning
-        WHERE is_capped AND wallet = '{wallet}' AND rule_id = ANY(%(capped)s)
+        WHERE {history} AND is_capped AND wallet = '{wallet}' AND rule_id = ANY(%(capped)s)
             AND member_id IN (SELECT member_id FROM earning_order)
         GROUP BY 1, 2, 3
     ) AS used ON used.member_id = daily.member_id AND used.rule_id = daily.rule_id
@@ -114,47 +129,61 @@ SELECT row_number() OVER (ORDER BY ordinal, rule_id, wallet DESC),
     CASE WHEN pending_days IS NOT NULL
         THEN occurred_at + make_interval(hours => 24 * pending_days) END,
     NULL::date, 'purchase', purchase_id, jsonb_build_object('rule', rule_id)
-FROM earning_work
+FROM earning_work WHERE amount > 0
 """  # noqa: S608
 
 _EARNINGS = """
-INSERT INTO members_earning (purchase_id, rule_id, wallet, member_id, on_date, amount,
-    eligible_minor, tier_bp, campaign_bp, is_capped)
-SELECT purchase_id, rule_id, wallet, member_id, local_date, amount, eligible, tier_bp, campaign_bp,
-    is_capped
+INSERT INTO members_earning (purchase_id, rule_id, wallet, member_id, on_date, amount, raw, base,
+    eligible_minor, tier_bp, campaign_bp, campaigns, is_capped)
+SELECT purchase_id, rule_id, wallet, member_id, local_date, amount, raw, base, eligible, tier_bp,
+    campaign_bp, campaigns, is_capped
 FROM earning_work ORDER BY purchase_id, rule_id, wallet
 """
 
 
 class Compiler:
-    """Makes the statements of one import from the live rules."""
+    """Makes the statements of one import from the live rules and campaigns.
+
+    With `alone` the purchases are all there is: caps start from nothing, as in a simulation.
+    """
 
     work_table = _WORK
     postings = _POSTINGS
     earnings = _EARNINGS
 
-    def __init__(self, rules: list[EarningRule], *, at: datetime, has_lines: bool) -> None:
+    def __init__(
+        self,
+        rules: list[EarningRule],
+        campaigns: list[Campaign],
+        *,
+        at: datetime,
+        has_lines: bool,
+        alone: bool = False,
+    ) -> None:
         self._at = at
         self._has_lines = has_lines
-        self._givers = [rule for rule in rules if rule.effect != EarningRule.Effect.MULTIPLIER]
-        self._multipliers = [rule for rule in rules if rule.effect == EarningRule.Effect.MULTIPLIER]
+        self._rules = rules
+        self._campaigns = campaigns
+        self._history = "FALSE" if alone else "TRUE"
 
     @property
     def gives_anything(self) -> bool:
         """Say whether any rule gives points or growth."""
-        return bool(self._givers)
+        return bool(self._rules)
 
-    def order_table(self, table: str, *, tier_bp: int) -> Statement:
-        """Make the table of purchases in their order, with the campaign that each falls in."""
+    def order_table(self, table: str, *, tier_bp: int | str) -> Statement:
+        """Make the table of purchases in their order, with the campaigns that each falls in."""
         params: dict[str, Any] = {}
-        cases = []
-        for rule in self._multipliers:
-            matches = self._matches(rule, params)
-            if rule.categories:
-                matches += f" AND {self._has_category(rule, params)}"
-            cases.append(f"CASE WHEN {matches} THEN {int(rule.multiplier_bp)} END")
-        campaign = f"COALESCE(GREATEST({', '.join(cases)}), {BASIS})" if cases else str(BASIS)
-        return _ORDER.format(basis=tier_bp, campaign=campaign, table=table), params
+        columns = []
+        if any(item.stores or item.channels for item in self._rules):
+            columns = ["added.channel", "added.store_code"]
+        for campaign in self._campaigns:
+            matches = self._matches(campaign, "m", params)
+            if campaign.categories:
+                matches += f" AND {self._has_category(campaign, params)}"
+            columns.append(f"({matches}) AS campaign_{int(campaign.pk)}")
+        text = "".join(f",\n    {column}" for column in columns)
+        return _ORDER.format(basis=tier_bp, columns=text, table=table), params
 
     def growth(self) -> Statement:
         """Add what the purchases give in growth."""
@@ -170,81 +199,146 @@ class Compiler:
 
     def _amounts(self, wallet: str) -> Statement:
         params: dict[str, Any] = {}
-        givers = [rule for rule in self._givers if wallet in wallets_of(rule)]
+        givers = [rule for rule in self._rules if wallet in wallets_of(rule)]
         if not givers:
             return "SELECT 1", {}
-        raw = " UNION ALL ".join(self._raw(rule, wallet, params) for rule in givers)
+        has_groups = any(rule.stack_group for rule in givers)
+        raw = " UNION ALL ".join(self._raw(rule, wallet, params, has_groups) for rule in givers)
         by_day = any(rule.cap_per_day is not None for rule in givers)
         by_month = any(rule.cap_per_month is not None for rule in givers)
         if by_day or by_month:
             params["capped"] = [rule.pk for rule in givers]
+        used = {"wallet": wallet, "history": self._history}
         text = _AMOUNTS.format(
-            raw=raw,
+            raw=_CHOSEN.format(raw=raw) if has_groups else f"raw AS ({raw})",
             day_amount=_DAY_AMOUNT if by_day else "raw.raw",
-            day_used=_DAY_USED.format(wallet=wallet) if by_day else "",
+            day_used=_DAY_USED.format(**used) if by_day else "",
             month_amount=_MONTH_AMOUNT if by_month else "daily.day_amount",
-            month_used=_MONTH_USED.format(wallet=wallet) if by_month else "",
-            bps="multiplier_bp, campaign_bp" if wallet == POINTS else "NULL, NULL",
+            month_used=_MONTH_USED.format(**used) if by_month else "",
+            bps="tier_bp, campaign_bp, campaigns" if wallet == POINTS else "NULL, NULL, NULL",
         )
         return text, params
 
-    def _raw(self, rule: EarningRule, wallet: str, params: dict[str, Any]) -> str:
+    def _raw(self, rule: EarningRule, wallet: str, params: dict[str, Any], has_groups: bool) -> str:
         eligible, lines = "added.amount_minor", ""
-        matches = self._matches(rule, params)
+        matches = self._matches(rule, "r", params)
         if rule.categories:
             eligible = "matching.eligible"
-            lines = (
-                " CROSS JOIN LATERAL (SELECT LEAST(GREATEST(sum(line.amount_minor), 0), "  # noqa: S608
-                "added.amount_minor)::bigint AS eligible FROM members_purchaseline AS line "
-                "WHERE line.purchase_id = added.purchase_id "
-                f"AND line.category = ANY({self._categories(rule, params)}) "
-                "HAVING count(*) > 0) AS matching"  # noqa: RUF100, S608
-            )
+            lines = self._matching_lines(rule, params)
         numerator, denominator = str(int(rule.points)), "1::numeric"
         if rule.effect == EarningRule.Effect.PER_UNIT:
             numerator = f"{eligible}::numeric * {numerator}"
             denominator = f"{int(rule.unit_minor)}::numeric"
+        base = f"({numerator})::numeric, {denominator}"
+        factor, makers = self._factor(rule) if wallet == POINTS else (str(BASIS), "NULL")
         if wallet == POINTS:
-            numerator = f"({numerator})::numeric * added.multiplier_bp * added.campaign_bp"
+            numerator = f"({numerator})::numeric * added.multiplier_bp * {factor}"
             denominator = f"{denominator} * {BASIS * BASIS}"
+        group = ""
+        if has_groups:
+            params[f"group_{rule.pk}"] = rule.stack_group
+            is_best = str(rule.stacking == EarningRule.Stacking.BEST).upper()
+            group = (
+                f",\n    %(group_{rule.pk})s::varchar AS stack_group, {is_best} AS is_best, "
+                f"{int(rule.priority)} AS priority"
+            )
         return _RAW.format(
             rule=rule.pk,
             wallet=wallet,
             eligible=eligible,
             numerator=f"({numerator})::numeric",
             denominator=denominator,
+            base=base,
             most=MAX_POINTS,
             pending=_number(rule.pending_days),
             day_cap=_number(rule.cap_per_day),
             month_cap=_number(rule.cap_per_month),
+            factor=f"({factor})::int",
+            makers=f"{makers}::bigint[]",
+            group=group,
             lines=lines,
             matches=matches,
         )
 
-    def _matches(self, rule: EarningRule, params: dict[str, Any]) -> str:
-        """Return when a rule holds for a purchase `added`, but for its categories."""
+    def _factor(self, rule: EarningRule) -> tuple[str, str]:
+        """Return the campaigns' multiplier for a rule, and the array of those that made it."""
+        acting = [campaign for campaign in self._campaigns if acts_on(campaign, rule)]
+        if not acting:
+            return str(BASIS), "NULL"
+        alone = sorted(
+            (item for item in acting if item.combine == Campaign.Combine.BEST),
+            key=lambda item: (-item.multiplier_bp, item.pk),
+        )
+        factor, makers = str(BASIS), []
+        if alone:
+            factor = _case((item.pk, item.multiplier_bp) for item in alone)
+            makers.append(_case(((item.pk, item.pk) for item in alone), other="NULL"))
+        for item in acting:
+            if item.combine == Campaign.Combine.MULTIPLY:
+                by = _case([(item.pk, item.multiplier_bp)])
+                factor = f"LEAST(({factor})::bigint * {by} / {BASIS}, {MAX_CAMPAIGN_BP})"
+                makers.append(_case([(item.pk, item.pk)], other="NULL"))
+        array = f"NULLIF(array_remove(ARRAY[{', '.join(makers)}]::bigint[], NULL), '{{}}')"
+        return factor, array
+
+    def _matching_lines(self, rule: EarningRule, params: dict[str, Any]) -> str:
+        """Return a join that gives the part of a purchase that counts; no row when none does."""
+        amount = (
+            "LEAST(GREATEST(sum(line.amount_minor), 0), added.amount_minor)::bigint AS eligible"
+        )
+        having = "HAVING count(*) > 0"
+        if rule.category_mode == EarningRule.CategoryMode.EXCEPT:
+            amount = (
+                "LEAST(GREATEST(added.amount_minor - COALESCE(sum(line.amount_minor), 0), 0), "
+                "added.amount_minor)::bigint AS eligible"
+            )
+            having = (
+                "HAVING added.amount_minor = 0 "
+                "OR added.amount_minor > COALESCE(sum(line.amount_minor), 0)"
+            )
+        return (
+            f" CROSS JOIN LATERAL (SELECT {amount} FROM members_purchaseline AS line "  # noqa: S608
+            "WHERE line.purchase_id = added.purchase_id "
+            f"AND line.category = ANY({self._categories(rule, 'r', params)}) "
+            f"{having}) AS matching"
+        )
+
+    def _matches(self, item: EarningRule | Campaign, kind: str, params: dict[str, Any]) -> str:
+        """Return when a rule or campaign holds for a purchase `added`, but for its categories."""
         parts = ["TRUE"]
         for column, sign in (("starts_at", ">="), ("ends_at", "<")):
-            value = getattr(rule, column)
+            value = getattr(item, column)
             if value is not None:
-                params[f"{column}_{rule.pk}"] = value
-                parts.append(f"added.occurred_at {sign} %({column}_{rule.pk})s")
-        if rule.condition:
-            compiled = compile_sql(parse(rule.condition), at=self._at, prefix=f"c{rule.pk}_")
+                name = f"{kind}{column}_{item.pk}"
+                params[name] = value
+                parts.append(f"added.occurred_at {sign} %({name})s")
+        for column, values in (("channel", item.channels), ("store_code", item.stores)):
+            if values:
+                name = f"{kind}{column}_{item.pk}"
+                params[name] = list(values)
+                parts.append(f"added.{column} = ANY(%({name})s::varchar[])")
+        if item.condition:
+            compiled = compile_sql(parse(item.condition), at=self._at, prefix=f"{kind}{item.pk}_")
             params |= compiled.params
             parts.append(f"added.member_id IN ({compiled.sql})")
         return " AND ".join(parts)
 
-    def _categories(self, rule: EarningRule, params: dict[str, Any]) -> str:
-        params[f"categories_{rule.pk}"] = list(rule.categories)
-        return f"%(categories_{rule.pk})s::varchar[]"
+    def _categories(self, item: EarningRule | Campaign, kind: str, params: dict[str, Any]) -> str:
+        params[f"{kind}categories_{item.pk}"] = list(item.categories)
+        return f"%({kind}categories_{item.pk})s::varchar[]"
 
-    def _has_category(self, rule: EarningRule, params: dict[str, Any]) -> str:
+    def _has_category(self, campaign: Campaign, params: dict[str, Any]) -> str:
         return (
             "EXISTS (SELECT FROM members_purchaseline AS line "
             "WHERE line.purchase_id = added.purchase_id "
-            f"AND line.category = ANY({self._categories(rule, params)}))"
+            f"AND line.category = ANY({self._categories(campaign, 'm', params)}))"
         )
+
+
+def _case(pairs: Iterable[tuple[int, int]], *, other: str = str(BASIS)) -> str:
+    """Return the value of the first campaign that a purchase falls in."""
+    whens = " ".join(f"WHEN added.campaign_{int(key)} THEN {int(value)}" for key, value in pairs)
+    return f"CASE {whens} ELSE {other} END"
 
 
 def _number(value: int | None) -> str:

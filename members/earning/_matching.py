@@ -1,53 +1,64 @@
-"""Which rules match a member and a time, and what they have given already."""
+"""Which rules and campaigns match a member and a purchase, and what rules have given already."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
 
-from members.earning.models import EarningRule
+from members.earning.models import Campaign, EarningRule
 from members.earning.rules import Used, is_capped
+from members.earning.triggers import PURCHASE
 from members.segments.conditions import evaluate, fields_of, parse
 from members.segments.queries import member_facts
 
-# By hand: each purchase asks, and a queryset costs more than all the rest of the question.
-_COLUMNS = (
-    "id",
-    "name",
-    "trigger",
-    "effect",
-    "wallets",
-    "points",
-    "unit_minor",
-    "multiplier_bp",
-    "pending_days",
-    "cap_per_day",
-    "cap_per_month",
-    "starts_at",
-    "ends_at",
-    "status",
-    "created_at",
-    "categories",
-    "condition",
-)
+# By hand and in one statement: each purchase asks, and querysets cost more than all the rest of
+# the question. Instants that JSON would turn to text are left out: by then they are decided.
+_RULE = (
+    "id", "name", "trigger", "event_name", "effect", "wallets", "points", "unit_minor",
+    "categories", "category_mode", "stores", "channels", "condition", "pending_days",
+    "cap_per_day", "cap_per_month", "stacking", "stack_group", "priority", "status",
+)  # fmt: skip
+_CAMPAIGN = (
+    "id", "name", "effect", "multiplier_bp", "combine", "rule_ids", "categories", "stores",
+    "channels", "condition", "status",
+)  # fmt: skip
 _LIVE = f"""
-SELECT {", ".join(_COLUMNS)} FROM members_earningrule
-WHERE status = 'active' AND trigger = %(trigger)s
-    AND (starts_at IS NULL OR starts_at <= %(occurred_at)s)
-    AND (ends_at IS NULL OR ends_at > %(occurred_at)s)
-ORDER BY id
+SELECT
+    (SELECT json_agg(r ORDER BY r.id)::text FROM (
+        SELECT {", ".join(_RULE)} FROM members_earningrule
+        WHERE status = 'active' AND trigger = ANY(%(triggers)s)
+            AND (trigger <> 'event' OR event_name = %(event)s)
+            AND (starts_at IS NULL OR starts_at <= %(moment)s)
+            AND (ends_at IS NULL OR ends_at > %(moment)s)
+    ) AS r),
+    (SELECT json_agg(c ORDER BY c.id)::text FROM (
+        SELECT {", ".join(_CAMPAIGN)} FROM members_campaign
+        WHERE %(campaigns)s AND status = 'active' AND effect = 'multiplier'
+            AND starts_at <= %(moment)s AND ends_at > %(moment)s
+    ) AS c)
 """  # noqa: S608
 _USED = """
 SELECT rule_id, wallet,
     COALESCE(sum(amount) FILTER (WHERE on_date = %(on)s), 0)::bigint, sum(amount)::bigint
-FROM members_earning
-WHERE is_capped AND member_id = %(member)s AND rule_id = ANY(%(rules)s)
+FROM {table}
+WHERE {only}member_id = %(member)s AND rule_id = ANY(%(rules)s)
     AND on_date >= date_trunc('month', %(on)s::date)
     AND on_date < date_trunc('month', %(on)s::date) + interval '1 month'
 GROUP BY rule_id, wallet
 """
+_USED_BY_PURCHASES = _USED.format(table="members_earning", only="is_capped AND ")
+_USED_BY_OCCASIONS = _USED.format(table="members_occasionearning", only="")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The rules and the multiplying campaigns that fit, oldest first."""
+
+    rules: list[EarningRule]
+    campaigns: list[Campaign]
 
 
 def live_rules(*, trigger: str) -> list[EarningRule]:
@@ -57,42 +68,94 @@ def live_rules(*, trigger: str) -> list[EarningRule]:
     )
 
 
-def matching_rules(
-    *, trigger: str, member_id: int, occurred_at: datetime, at: datetime
-) -> list[EarningRule]:
-    """Return the active rules for this member and time of purchase, oldest first.
+def live_campaigns() -> list[Campaign]:
+    """Return the active multipliers, whatever their dates, oldest first."""
+    return list(
+        Campaign.objects.filter(
+            effect=Campaign.Effect.MULTIPLIER, status=Campaign.Status.ACTIVE
+        ).order_by("pk")
+    )
 
-    One statement, and one more when a rule has a condition.
+
+def match_purchase(
+    *, member_id: int, occurred_at: datetime, channel: str, store_code: str, at: datetime
+) -> Matching:
+    """Return what is in force for this member, place and time of purchase.
+
+    One statement, and one more when anything has a condition.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_LIVE, {"trigger": trigger, "occurred_at": occurred_at})
-        rules = [_rule(row) for row in cursor.fetchall()]
-    conditions = {rule.pk: parse(rule.condition) for rule in rules if rule.condition}
-    if not conditions:
-        return rules
-    names = {name for condition in conditions.values() for name in fields_of(condition)}
-    facts = member_facts(member_id=member_id, fields=names, at=at)
-    return [
-        rule for rule in rules if rule.pk not in conditions or evaluate(conditions[rule.pk], facts)
-    ]
+    rules, campaigns = _live(
+        {"triggers": [PURCHASE], "event": "", "moment": occurred_at, "campaigns": True}
+    )
+    rules = [rule for rule in rules if _is_here(rule, channel, store_code)]
+    campaigns = [item for item in campaigns if _is_here(item, channel, store_code)]
+    return _who_fit(rules, campaigns, member_id, at)
+
+
+def match_occasion(
+    *,
+    triggers: Sequence[str],
+    event_name: str,
+    member_id: int,
+    occurred_at: datetime,
+    at: datetime,
+) -> list[EarningRule]:
+    """Return the rules that an occasion sets off for a member; campaigns are for purchases."""
+    rules, _campaigns = _live(
+        {
+            "triggers": list(triggers),
+            "event": event_name,
+            "moment": occurred_at,
+            "campaigns": False,
+        }
+    )
+    return _who_fit(rules, [], member_id, at).rules
 
 
 def used_by(
-    rules: Sequence[EarningRule], *, member_id: int, on: date
+    rules: Sequence[EarningRule], *, member_id: int, on: date, by_occasions: bool = False
 ) -> Mapping[tuple[int, str], Used]:
     """Return what rules with caps gave a member on a brand day and in its month."""
     limited = [rule.pk for rule in rules if is_capped(rule)]
     if not limited:
         return {}
+    statement = _USED_BY_OCCASIONS if by_occasions else _USED_BY_PURCHASES
     with connection.cursor() as cursor:
-        cursor.execute(_USED, {"member": member_id, "rules": limited, "on": on})
+        cursor.execute(statement, {"member": member_id, "rules": limited, "on": on})
         return {
             (rule_id, wallet): Used(day, month) for rule_id, wallet, day, month in cursor.fetchall()
         }
 
 
-def _rule(row: tuple[Any, ...]) -> EarningRule:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    values["categories"] = json.loads(values["categories"])
-    values["condition"] = values["condition"] and json.loads(values["condition"])
-    return EarningRule(**values)
+def _live(params: Mapping[str, Any]) -> tuple[list[EarningRule], list[Campaign]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LIVE, params)
+        rules, campaigns = cursor.fetchone()
+    return (
+        [EarningRule(**row) for row in json.loads(rules or "[]")],
+        [Campaign(**row) for row in json.loads(campaigns or "[]")],
+    )
+
+
+def _is_here(item: EarningRule | Campaign, channel: str, store_code: str) -> bool:
+    return (not item.channels or channel in item.channels) and (
+        not item.stores or store_code in item.stores
+    )
+
+
+def _who_fit(
+    rules: list[EarningRule], campaigns: list[Campaign], member_id: int, at: datetime
+) -> Matching:
+    asking: list[EarningRule | Campaign] = []
+    asking += [rule for rule in rules if rule.condition]
+    asking += [campaign for campaign in campaigns if campaign.condition]
+    if not asking:
+        return Matching(rules, campaigns)
+    conditions = {id(item): parse(item.condition) for item in asking}
+    names = {name for condition in conditions.values() for name in fields_of(condition)}
+    facts = member_facts(member_id=member_id, fields=names, at=at)
+    away = {key for key, condition in conditions.items() if not evaluate(condition, facts)}
+    return Matching(
+        [rule for rule in rules if id(rule) not in away],
+        [campaign for campaign in campaigns if id(campaign) not in away],
+    )

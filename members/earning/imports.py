@@ -17,7 +17,7 @@ from members.activity.models import Purchase
 from members.activity.operations import Line
 from members.activity.queries import list_lines
 from members.earning._import_sql import Compiler
-from members.earning._matching import live_rules
+from members.earning._matching import live_campaigns, live_rules
 from members.earning.models import EarningRule
 from members.earning.operations import apply_purchase
 from members.earning.rules import BASIS
@@ -115,7 +115,7 @@ def _one_by_one(batch: ImportBatch) -> None:
 def _credit_all(
     batch: ImportBatch, rules: list[EarningRule], scheme: TierScheme | None, at: datetime
 ) -> None:
-    compiler = Compiler(rules, at=batch.at, has_lines=batch.has_lines)
+    compiler = Compiler(rules, live_campaigns(), at=batch.at, has_lines=batch.has_lines)
     if not compiler.gives_anything:
         return
     multipliers = _multipliers(scheme)

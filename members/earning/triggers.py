@@ -1,7 +1,9 @@
 """What can set off an earning rule. A room that knows a trigger registers it at start.
 
-`purchase` is this room's own. Others (enrolment, birthday, referral, survey, mission) come with
-the rooms that see them happen.
+`purchase` has an operation of its own; the others are occasions (`operations.earn_on_occasion`).
+Joining and events are heard of through the outbox; answering a survey and doing a mission are
+events with a fixed name. Birthdays come by a nightly job. A referral is told by the room that
+sees the invited member's first kept purchase.
 """
 
 from collections.abc import Mapping
@@ -10,6 +12,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 PURCHASE = "purchase"
+EVENT = "event"
+ENROLMENT = "enrolment"
+BIRTHDAY = "birthday"
+REFERRAL = "referral"
+SURVEY = "survey"
+MISSION = "mission"
+# Events by these names also set off the rules of these triggers.
+NAMED_EVENTS = {"survey_answered": SURVEY, "mission_done": MISSION}
 _triggers: dict[str, str | Promise] = {}
 
 
@@ -26,3 +36,9 @@ def list_triggers() -> Mapping[str, str | Promise]:
 
 
 register_trigger(PURCHASE, label=_("Purchase"))
+register_trigger(EVENT, label=_("An event"))
+register_trigger(ENROLMENT, label=_("Joining"))
+register_trigger(BIRTHDAY, label=_("Birthday"))
+register_trigger(REFERRAL, label=_("Invited a member who bought"))
+register_trigger(SURVEY, label=_("Answered a survey"))
+register_trigger(MISSION, label=_("Completed a mission"))

@@ -36,3 +36,19 @@ class RefundOutcome:
     points: int
     growth: int
     shortfall: int
+
+
+@dataclass(frozen=True, slots=True)
+class OccasionOutcome:
+    """What an occasion gave, now or when it was told first."""
+
+    points: int = 0
+    growth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BirthdayOutcome:
+    """What the birthdays of one range gave: to how many members, and how many points."""
+
+    members: int = 0
+    points: int = 0

@@ -1,7 +1,7 @@
 """Finding members."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -182,6 +182,13 @@ _BRANCH = """(SELECT m.id FROM members_member m {join}
     WHERE ({match}) AND (%(after)s::bigint IS NULL OR m.id < %(after)s){within}
     ORDER BY m.id DESC LIMIT %(limit)s)"""
 _PERSONAL = "JOIN members_memberpersonal p ON p.member_id = m.id"
+
+
+def list_members_by_external_id(*, external_ids: Collection[str]) -> dict[str, Member]:
+    """Return the members who have one of these keys of the brand's systems, by that key."""
+    asked = [key for key in external_ids if not _NOWHERE.search(key)]
+    found = Member.objects.filter(external_id__in=asked)
+    return {member.external_id: member for member in found}
 
 
 def search_members(

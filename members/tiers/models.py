@@ -187,6 +187,7 @@ class TierChange(models.Model):
     class Cause(models.TextChoices):
         PURCHASE = "purchase", _("Purchase")
         IMPORT = "import", _("Import")
+        EVENT = "event", _("Event")
         ADJUSTMENT = "adjustment", _("Adjustment")
         NIGHTLY = "nightly", _("Nightly evaluation")
         SCHEME = "scheme", _("New scheme")

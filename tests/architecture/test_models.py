@@ -36,6 +36,7 @@ APPEND_ONLY = {
     "members.Refund",
     "members.ConsentChange",
     "members.ConsentText",
+    "members.RefundLine",
     "members.ActivityEvent",
     "members.TierChange",
     "benefits.BudgetEntry",

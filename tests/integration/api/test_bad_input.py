@@ -119,11 +119,35 @@ def test_the_same_purchase_counts_once_and_another_body_is_refused(ann: Api) -> 
     assert Purchase.objects.get().amount_minor == 1_000
 
 
-def test_a_batch_is_all_or_nothing_and_names_the_place(ann: Api) -> None:
-    bad = _with(external_id="P-2", member="bob")
-    answer = ann("POST", "purchases/batch", {"purchases": [GOOD, bad]})
-    assert answer.status_code == 404
-    assert answer.json()["errors"][0]["pointer"].startswith("/purchases/1")
+def test_a_batch_tells_for_each_item_what_became_of_it(ann: Api) -> None:
+    bodies = [
+        GOOD,
+        _with(external_id="P-2", member="bob"),
+        _with(external_id="P-3", amount={"amount": 1, "currency": "USD"}),
+        _with(external_id="P-4", lines=[{"sku": "A", "amount": 1}]),
+        GOOD,
+        _with(amount={"amount": 2, "currency": "CNY"}),
+    ]
+    answer = ann("POST", "purchases/batch", {"purchases": bodies})
+    assert answer.status_code == 200
+    items = answer.json()["items"]
+    assert [item["status"] for item in items] == [201, 404, 422, 422, 200, 409]
+    assert items[0]["purchase"]["external_id"] == "P-1"
+    assert items[0]["purchase"]["points"] == items[4]["purchase"]["points"]
+    assert [item["problem"]["code"] for item in items if "problem" in item] == [
+        "member_not_found",
+        "unsupported_currency",
+        "invalid",
+        "duplicate_purchase",
+    ]
+    assert items[1]["problem"]["errors"][0]["pointer"] == "/member"
+    assert items[3]["problem"]["errors"][0]["pointer"] == "/lines/0/quantity"
+    assert [row.external_id for row in Purchase.objects.all()] == ["P-1"]
+
+
+def test_a_batch_has_a_size(ann: Api) -> None:
+    for body in ({"purchases": []}, {"purchases": [GOOD] * 1001}, {"purchases": 7}):
+        assert ann("POST", "purchases/batch", body).status_code == 422
     assert Purchase.objects.count() == 0
 
 

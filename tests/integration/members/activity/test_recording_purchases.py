@@ -231,7 +231,11 @@ def test_refunds_lower_the_day_of_the_purchase(
         add_refund(purchase=purchase, external_id="R-1", amount_minor=1, occurred_at=at, at=at)
     with pytest.raises(RefundTooLargeError) as refused:
         add_refund(purchase=purchase, external_id="R-2", amount_minor=1001, occurred_at=at, at=at)
-    assert refused.value.data == {"external_id": "R-2", "left_minor": 1000}
+    assert refused.value.data == {
+        "external_id": "R-2",
+        "left_minor": 1000,
+        "pointer": "/amount",
+    }
     assert days(member) == [(date(2026, 3, 14), 2, 2000, 999)]
     add_refund(purchase=purchase, external_id="R-2", amount_minor=1000, occurred_at=at, at=at)
     assert days(member) == [(date(2026, 3, 14), 1, 2000, 1999)]

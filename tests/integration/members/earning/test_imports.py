@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from members.activity.operations import Line
 from members.earning.invariants import CHECKS as EARNING_CHECKS
-from members.earning.models import EarningRule
+from members.earning.models import Campaign, EarningRule
 from members.profiles.models import Member
 from members.segments.models import LateActivity
 from members.tiers.invariants import CHECKS as TIER_CHECKS
@@ -22,6 +22,7 @@ from tests.integration.members.earning.world import (
     TODAY,
     books,
     buy,
+    campaign,
     days_ago,
     import_all,
     join,
@@ -57,24 +58,25 @@ RULES: tuple[dict[str, Any], ...] = (
     {"effect": "fixed", "points": 7, "starts_at": moment(days_ago(50))},
     {"effect": "fixed", "points": 11, "ends_at": moment(days_ago(2), 5), "wallets": "both"},
     {"points": 4, "condition": {"field": "region", "op": "=", "value": "north"}},
-    {
-        "effect": "multiplier",
-        "points": 0,
-        "multiplier_bp": 15_000,
-        "starts_at": moment(days_ago(14)),
-    },
-    {"effect": "multiplier", "points": 0, "multiplier_bp": 30_000, "categories": ["tea"]},
-    {
-        "effect": "multiplier",
-        "points": 0,
-        "multiplier_bp": 5_000,
-        "starts_at": moment(days_ago(366)),
-    },
+    {"points": 6, "stacking": "best", "stack_group": "g", "priority": 3, "stores": ["S1"]},
+    {"points": 2, "unit_minor": 30, "stacking": "best", "stack_group": "g", "cap_per_day": 90},
+    {"effect": "fixed", "points": 40, "stacking": "first", "stack_group": "f", "priority": 7},
+    {"points": 3, "stacking": "first", "stack_group": "f", "channels": ["web"]},
+    {"points": 2, "categories": ["tea"], "category_mode": "except"},
 )
+CAMPAIGNS: tuple[dict[str, Any], ...] = (
+    {"multiplier_bp": 15_000, "starts_at": moment(days_ago(14))},
+    {"multiplier_bp": 30_000, "categories": ["tea"]},
+    {"multiplier_bp": 12_345, "combine": "multiply", "stores": ["S1"]},
+    {"multiplier_bp": 11_111, "combine": "multiply", "first_rule": True},
+    {"multiplier_bp": 25_000, "condition": {"field": "region", "op": "=", "value": "north"}},
+    {"effect": "bonus", "points": 9, "channels": ["web"]},
+)
+PLACES = (("", ""), ("web", ""), ("store", "S1"))
 
 
 @settings(
-    max_examples=20,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -82,6 +84,7 @@ RULES: tuple[dict[str, Any], ...] = (
     metric=st.sampled_from(["growth", "spend", "orders", "points_earned"]),
     window=st.sampled_from(["lifetime", "rolling", "calendar_year", "anniversary_year"]),
     kinds=st.lists(st.sampled_from(RULES), min_size=1, max_size=4),
+    extras=st.lists(st.sampled_from(CAMPAIGNS), max_size=3),
     before=PURCHASES,
     rows=PURCHASES,
 )
@@ -90,12 +93,17 @@ def test_import_equals_one_by_one(
     metric: str,
     window: str,
     kinds: list[dict[str, Any]],
+    extras: list[dict[str, Any]],
     before: list[tuple[int, int, int, int, tuple[Line, ...]]],
     rows: list[tuple[int, int, int, int, tuple[Line, ...]]],
 ) -> None:
     EarningRule.objects.update(status="ended")
     for number, kind in enumerate(kinds):
-        rule(name=f"rule {number}", **kind)
+        last = rule(name=f"rule {number}", **kind)
+    Campaign.objects.update(status="ended")
+    for extra in extras:
+        fields = {key: value for key, value in extra.items() if key != "first_rule"}
+        campaign(**fields, rule_ids=[last.pk] if "first_rule" in extra else [])
     scheme = make_scheme(metric=metric, window=window)
     if metric == "orders":
         scheme = _few_orders(window)
@@ -105,16 +113,26 @@ def test_import_equals_one_by_one(
     for members in (singles, many):
         for index, amount, ago, hour, lines in before:
             buy(members[index], amount, on=days_ago(ago), hour=hour, lines=lines)
-    for index, amount, ago, hour, lines in sorted(rows, key=lambda row: (-row[2], row[3])):
-        buy(singles[index], amount, on=days_ago(ago), hour=hour, lines=lines)
-    LateActivity.objects.all().delete()
     ordered = sorted(rows, key=lambda row: (-row[2], row[3]))
+    places = [PLACES[row[1] % 3] for row in ordered]
+    for (index, amount, ago, hour, lines), (channel, store) in zip(ordered, places, strict=True):
+        buy(
+            singles[index],
+            amount,
+            on=days_ago(ago),
+            hour=hour,
+            lines=lines,
+            channel=channel,
+            store=store,
+        )
+    LateActivity.objects.all().delete()
     import_all(
         [
             (many[index], amount, days_ago(ago), hour, lines)
             for index, amount, ago, hour, lines in ordered
         ],
         has_lines=True,
+        places=places,
     )
     for single, one_of_many in zip(singles, many, strict=True):
         assert books(one_of_many) == _as_of_the_end(books(single), books(one_of_many))

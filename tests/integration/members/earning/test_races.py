@@ -9,9 +9,8 @@ import pytest
 from django.db import connection
 
 from core.actors import SYSTEM
-from members.earning import operations
 from members.earning.models import Earning
-from members.earning.operations import record_refund
+from members.earning.operations import purchases, record_refund
 from members.points.models import Entry
 from members.points.queries import get_balance
 from members.profiles.models import Member
@@ -88,7 +87,7 @@ def test_without_the_lock_the_cap_would_be_passed(
     """
     rule(wallets="points", cap_per_month=35)
     barrier = Barrier(THREADS)
-    used_by = operations.used_by
+    used_by = purchases.used_by
 
     def unlocked(*, member_id: int, at: Any) -> Any:
         return _holding.read_holding(member_id=member_id, at=at, lock=False)
@@ -98,8 +97,8 @@ def test_without_the_lock_the_cap_would_be_passed(
         barrier.wait(timeout=20)
         return found
 
-    monkeypatch.setattr(operations, "hold_member", unlocked)
-    monkeypatch.setattr(operations, "used_by", used_together)
+    monkeypatch.setattr(purchases, "hold_member", unlocked)
+    monkeypatch.setattr(purchases, "used_by", used_together)
     member = join()
     outcomes = spread_at_once(committed_brand, member)
     assert [outcome.points for outcome in outcomes] == [10] * THREADS

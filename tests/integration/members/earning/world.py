@@ -10,8 +10,9 @@ from django.db import connection
 from core.actors import SYSTEM
 from members.activity.effects import ImportBatch
 from members.activity.operations import Line, add_purchase
+from members.earning.campaign_operations import activate_campaign, create_campaign
 from members.earning.imports import apply_import
-from members.earning.models import Earning, EarningRule
+from members.earning.models import Campaign, Earning, EarningRule
 from members.earning.operations import record_purchase
 from members.earning.rule_operations import activate_rule, create_rule
 from members.earning.values import PurchaseOutcome
@@ -43,6 +44,21 @@ def rule(**fields: Any) -> EarningRule:
     return activate_rule(rule_id=made.pk, by=SYSTEM, at=AT)
 
 
+def campaign(**fields: Any) -> Campaign:
+    """Make an active campaign: by default double points around today."""
+    values: dict[str, Any] = {
+        "name": "double",
+        "effect": "multiplier",
+        "starts_at": moment(date(2020, 1, 1)),
+        "ends_at": moment(date(2030, 1, 1)),
+        **fields,
+    }
+    if values["effect"] == "multiplier":
+        values.setdefault("multiplier_bp", 20_000)
+    made = create_campaign(by=SYSTEM, at=AT, **values)
+    return activate_campaign(campaign_id=made.pk, by=SYSTEM, at=AT)
+
+
 def buy(
     member: Member,
     amount: int,
@@ -51,6 +67,8 @@ def buy(
     hour: int = 10,
     key: str = "",
     lines: tuple[Line, ...] = (),
+    channel: str = "",
+    store: str = "",
 ) -> PurchaseOutcome:
     """Record a purchase with all effects."""
     return record_purchase(
@@ -59,6 +77,8 @@ def buy(
         occurred_at=moment(on, hour),
         amount_minor=amount,
         currency="CNY",
+        channel=channel,
+        store_code=store,
         lines=lines,
         by=SYSTEM,
         at=AT,
@@ -66,7 +86,10 @@ def buy(
 
 
 def import_all(
-    rows: list[tuple[Member, int, date, int, tuple[Line, ...]]], *, has_lines: bool
+    rows: list[tuple[Member, int, date, int, tuple[Line, ...]]],
+    *,
+    has_lines: bool,
+    places: list[tuple[str, str]] | None = None,
 ) -> None:
     """Write purchases without effects, then give them all effects as a file import does."""
     with connection.cursor() as cursor:
@@ -75,19 +98,30 @@ def import_all(
             "occurred_at timestamptz, local_date date, amount_minor bigint, channel text, "
             "store_code text) ON COMMIT DROP"
         )
-        for member, amount, on, hour, lines in rows:
+        for number, (member, amount, on, hour, lines) in enumerate(rows):
+            channel, store = places[number] if places else ("", "")
             purchase, _created = add_purchase(
                 external_id=f"i{next(_numbers)}",
                 member=member,
                 occurred_at=moment(on, hour),
                 amount_minor=amount,
                 currency="CNY",
+                channel=channel,
+                store_code=store,
                 lines=lines,
                 at=AT,
             )
             cursor.execute(
-                "INSERT INTO rows_added VALUES (%s, %s, %s, %s, %s, '', '')",
-                [purchase.pk, member.pk, purchase.occurred_at, purchase.local_date, amount],
+                "INSERT INTO rows_added VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [
+                    purchase.pk,
+                    member.pk,
+                    purchase.occurred_at,
+                    purchase.local_date,
+                    amount,
+                    channel,
+                    store,
+                ],
             )
         apply_import(
             ImportBatch(
@@ -140,6 +174,9 @@ def books(member: Member) -> dict[str, Any]:
                 "tier_bp",
                 "campaign_bp",
                 "is_capped",
+                "raw",
+                "base",
+                "campaigns",
             )
         ),
         "tier": held and (held.tier.code, held.metric_value, held.valid_until, held.grace_until),

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from members.activity.operations import Line
-from members.earning.models import EarningRule
+from members.earning.models import Campaign, EarningRule
 from members.earning.rules import (
     GROWTH,
     POINTS,
+    Refunded,
     Used,
     capped_amount,
     compute,
@@ -28,16 +29,23 @@ def fixed(pk: int = 2, **fields: object) -> EarningRule:
     return EarningRule(pk=pk, name="gift", effect="fixed", **{"points": 50, **fields})
 
 
-def campaign(bp: int, pk: int = 9, **fields: object) -> EarningRule:
-    return EarningRule(pk=pk, name="campaign", effect="multiplier", multiplier_bp=bp, **fields)
+def campaign(bp: int, pk: int = 9, **fields: object) -> Campaign:
+    return Campaign(pk=pk, name="campaign", effect="multiplier", multiplier_bp=bp, **fields)
 
 
 def line(category: str, amount: int) -> Line:
     return Line(sku="x", quantity=1, amount_minor=amount, category=category)
 
 
-def amounts(*rules: EarningRule, amount: int, tier_bp: int = 10_000, lines: tuple[Line, ...] = ()):  # type: ignore[no-untyped-def]
-    found = compute(rules, amount_minor=amount, lines=lines, tier_bp=tier_bp, used={})
+def amounts(  # type: ignore[no-untyped-def]
+    *items: EarningRule | Campaign,
+    amount: int,
+    tier_bp: int = 10_000,
+    lines: tuple[Line, ...] = (),
+):
+    rules = [item for item in items if isinstance(item, EarningRule)]
+    campaigns = [item for item in items if isinstance(item, Campaign)]
+    found = compute(rules, campaigns, amount_minor=amount, lines=lines, tier_bp=tier_bp, used={})
     return [(item.rule.pk, item.wallet, item.amount) for item in found]
 
 
@@ -148,8 +156,9 @@ def test_refunds_in_any_order_end_at_the_same_balance(
             share = refund_share(
                 earned=earned,
                 reversed_before=reversed_before,
-                refunded_minor=refunded,
                 amount_minor=amount,
+                eligible=amount,
+                refunded=Refunded(refunded),
             )
             assert share >= 0
             reversed_before += share
