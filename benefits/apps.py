@@ -13,9 +13,12 @@ class BenefitsConfig(AppConfig):
         from benefits.grants import registrations as grants
         from benefits.insights import registrations as insights
         from benefits.mall import registrations as mall
+        from benefits.rules import segment_uses as rules
+        from members.segments.usage import register_user
 
         budget.register()
         grants.register()
         mall.register()
+        register_user(rules.find_uses)
         insights.register()
         cards.register()

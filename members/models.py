@@ -33,10 +33,15 @@ from members.profiles.models import (
     MemberPersonal,
 )
 from members.segments.models import (
+    BehaviourSignal,
     LateActivity,
     MemberScore,
     SavedSegment,
     ScoreRun,
+    ScoreSetting,
+    SegmentChange,
+    SegmentDay,
+    SegmentMember,
     ValueSegmentRule,
 )
 from members.tiers.models import MemberTier, Tier, TierChange, TierRun, TierScheme
@@ -46,6 +51,7 @@ __all__ = [
     "ActivityEvent",
     "AdjustmentRequest",
     "AttributeDefinition",
+    "BehaviourSignal",
     "Campaign",
     "Claim",
     "ConsentChange",
@@ -73,6 +79,10 @@ __all__ = [
     "RefundLine",
     "SavedSegment",
     "ScoreRun",
+    "ScoreSetting",
+    "SegmentChange",
+    "SegmentDay",
+    "SegmentMember",
     "Store",
     "Tier",
     "TierChange",

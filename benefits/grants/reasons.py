@@ -86,15 +86,14 @@ def _fact(data: dict[str, Any]) -> str:
     value = data["value"]
     if field is None or value is None:
         return ""
-    tree = {"field": field.name, "op": _EQUAL[field.type], "value": value}
+    tree = {"field": field.name, "op": _EQUAL.get(field.type, "="), "value": value}
     phrase = conditions.describe(conditions.parse(tree), currency=current_brand().currency)
     return _("Because: %(fact)s") % {"fact": phrase}
 
 
+# What a fact says of itself; all other types: that it is this value.
 _EQUAL = {
-    conditions.FieldType.INTEGER: "=",
-    conditions.FieldType.MONEY: "=",
-    conditions.FieldType.TEXT: "=",
+    conditions.FieldType.BOOLEAN: "is",
     conditions.FieldType.TEXTS: "contains_all",
 }
 _SPECIAL: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -230,6 +230,8 @@ class ActivityEvent(models.Model):
         indexes = [
             # "Did X within N days" and the member's history; serves the foreign key.
             models.Index(fields=["member", "name", "-at"], name="activity_event_by_name"),
+            # Who did X within N days, over all members: audiences and behaviour signals.
+            models.Index(fields=["name", "at"], include=["member"], name="activity_event_by_time"),
         ]
 
     def __str__(self) -> str:

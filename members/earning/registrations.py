@@ -6,7 +6,9 @@ from members.activity.effects import register_import_effect
 from members.earning import handlers
 from members.earning.imports import apply_import
 from members.earning.jobs import BIRTHDAYS, run_birthdays
+from members.earning.segment_uses import find_uses
 from members.profiles.registry import MemberTable, register_member_table
+from members.segments.usage import register_user
 from tenants.jobs.registry import daily, register_job
 
 register_import_effect(apply_import)
@@ -23,3 +25,4 @@ register_member_table(
 register_member_table(
     MemberTable(model="members.OccasionEarning", title=_("What other occasions earned"))
 )
+register_user(find_uses)

@@ -7,15 +7,43 @@ again. That is exact: the last purchase leaves the window after all others of it
 that changed after they were counted have a mark.
 """
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from members.segments.conditions import compile_expression
+from members.segments.conditions import compile_expression, to_tree
 from members.segments.models import ValueSegment
-from members.segments.value_segments import VISITS, Table
+from members.segments.value_segments import Signal, Table, used_signals
 
 WINDOW_DAYS = 365
-VISIT_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """How a brand scores and places its members.
+
+    `thresholds` has four ascending limits each for recency, frequency and monetary; None:
+    quintiles.
+    """
+
+    table: Table
+    signals: Sequence[Signal] = ()
+    thresholds: Mapping[str, Sequence[int]] | None = None
+
+    @property
+    def digest(self) -> str:
+        """A short text that differs when anything of the scheme does."""
+        facts = [
+            [[segment.value, to_tree(condition)] for segment, condition in self.table],
+            [[signal.code, list(signal.events), signal.days] for signal in self.signals],
+            {name: list(limits) for name, limits in (self.thresholds or {}).items()},
+        ]
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
+
 
 _TAKE = "taken AS (DELETE FROM members_lateactivity RETURNING member_id)"
 
@@ -81,13 +109,7 @@ _SCORE = """
     LEFT JOIN members_memberscore AS old ON old.member_id = member.id
     LEFT JOIN facts ON facts.member_id = member.id
 ), bounds AS (
-    SELECT
-        percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8])
-            WITHIN GROUP (ORDER BY %(as_of)s::date - last_on) AS recency,
-        percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY frequency) AS frequency,
-        percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY monetary) AS monetary,
-        count(*) AS scored
-    FROM present WHERE frequency > 0
+    SELECT {bounds}, count(*) AS scored FROM present WHERE frequency > 0
 ), scored AS MATERIALIZED (
     SELECT present.member_id, present.enrolled_at, old_id, old_r, old_f, old_m, old_last_on,
         old_frequency, old_monetary, old_segment,
@@ -103,20 +125,30 @@ _SCORE = """
     FROM present CROSS JOIN bounds
 ), target AS (
     SELECT scored.*, CASE {segments} ELSE '{otherwise}' END AS value_segment
-    FROM scored
-    LEFT JOIN (
-        SELECT member_id, count(*) AS visits FROM members_activityevent
-        WHERE name = ANY(%(visits)s)
-            AND at >= ((%(as_of)s::date - {visit_days})::timestamp AT TIME ZONE %(zone)s)
-            AND at < (%(as_of)s::date::timestamp AT TIME ZONE %(zone)s)
-        GROUP BY member_id
-    ) AS visited ON visited.member_id = scored.member_id
+    FROM scored{signals}
 ), different AS (
     SELECT * FROM target
     WHERE old_id IS NULL
         OR (old_r, old_f, old_m, old_last_on, old_frequency, old_monetary, old_segment)
             IS DISTINCT FROM (r, f, m, last_on, frequency, monetary, value_segment)
 )"""
+
+_QUINTILES = """
+        percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8])
+            WITHIN GROUP (ORDER BY %(as_of)s::date - last_on) AS recency,
+        percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY frequency) AS frequency,
+        percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8]) WITHIN GROUP (ORDER BY monetary) AS monetary"""
+_THRESHOLDS = """
+        %(limits_recency)s::bigint[] AS recency, %(limits_frequency)s::bigint[] AS frequency,
+        %(limits_monetary)s::bigint[] AS monetary"""
+_SIGNAL = """
+    LEFT JOIN (
+        SELECT member_id, count(*) AS events FROM members_activityevent
+        WHERE name = ANY(%(signal_{code})s)
+            AND at >= ((%(as_of)s::date - {days})::timestamp AT TIME ZONE %(zone)s)
+            AND at < (%(as_of)s::date::timestamp AT TIME ZONE %(zone)s)
+        GROUP BY member_id
+    ) AS signal_{code} ON signal_{code}.member_id = scored.member_id"""
 
 _WRITE = """, written AS (
     INSERT INTO members_memberscore (member_id, r, f, m, last_purchase_on, frequency,
@@ -136,9 +168,26 @@ SELECT bounds.scored, (SELECT count(*) FROM written), to_jsonb(bounds) - 'scored
 # For the invariant: whose stored scores differ from a computation over all days.
 _COMPARE = "SELECT member_id FROM different ORDER BY member_id LIMIT 20"
 
+# What another scheme would make of the scores as they are stored: nothing is read again.
+_STORED_FACTS = "facts AS (SELECT NULL::bigint AS member_id WHERE FALSE)"
+_STORED = (
+    "old.last_purchase_on",
+    "COALESCE(old.frequency, 0)",
+    "COALESCE(old.monetary_minor, 0)",
+)
+_EFFECT = """, active AS MATERIALIZED (
+    SELECT target.* FROM target JOIN members_member AS member ON member.id = target.member_id
+    WHERE member.status = 'active' AND old_id IS NOT NULL
+)
+SELECT 'segment', old_segment, value_segment, count(*) FROM active GROUP BY 2, 3
+UNION ALL SELECT 'r', old_r::text, r::text, count(*) FROM active GROUP BY 2, 3
+UNION ALL SELECT 'f', old_f::text, f::text, count(*) FROM active GROUP BY 2, 3
+UNION ALL SELECT 'm', old_m::text, m::text, count(*) FROM active GROUP BY 2, 3
+"""
+
 
 def score_statement(
-    *, as_of: date, zone: str, table: Table, last_as_of: date | None
+    *, as_of: date, zone: str, scheme: Scheme, last_as_of: date | None
 ) -> tuple[str, dict[str, Any]]:
     """Return the statement that writes all scores, and its parameters.
 
@@ -146,7 +195,14 @@ def score_statement(
     late activity are taken by it. It gives one row: members with facts, rows written, boundaries
     as JSON.
     """
-    head, params = _scoring(as_of=as_of, zone=zone, table=table, rolled=last_as_of is not None)
+    rolls = last_as_of is not None
+    head, params = _scoring(
+        as_of=as_of,
+        zone=zone,
+        scheme=scheme,
+        facts=_ROLLED_FACTS if rolls else _FULL_FACTS,
+        figures=_ROLLED if rolls else _FULL,
+    )
     if last_as_of is not None:
         params |= {
             "last_as_of": last_as_of,
@@ -155,32 +211,52 @@ def score_statement(
     return f"WITH {_TAKE}, {head}{_WRITE}", params
 
 
-def compare_statement(*, as_of: date, zone: str, table: Table) -> tuple[str, dict[str, Any]]:
+def compare_statement(*, as_of: date, zone: str, scheme: Scheme) -> tuple[str, dict[str, Any]]:
     """Return the query for members whose stored score differs from a full computation."""
-    head, params = _scoring(as_of=as_of, zone=zone, table=table, rolled=False)
+    head, params = _scoring(as_of=as_of, zone=zone, scheme=scheme, facts=_FULL_FACTS, figures=_FULL)
     return f"WITH {head} {_COMPARE}", params
 
 
-def _scoring(*, as_of: date, zone: str, table: Table, rolled: bool) -> tuple[str, dict[str, Any]]:
+def effect_statement(*, as_of: date, zone: str, scheme: Scheme) -> tuple[str, dict[str, Any]]:
+    """Return the query for what another scheme would change, as of the last run.
+
+    Rows: `segment`, `r`, `f` or `m`; value now; value then; active members.
+    """
+    head, params = _scoring(
+        as_of=as_of, zone=zone, scheme=scheme, facts=_STORED_FACTS, figures=_STORED
+    )
+    return f"WITH {head}{_EFFECT}", params
+
+
+def _scoring(
+    *, as_of: date, zone: str, scheme: Scheme, facts: str, figures: tuple[str, str, str]
+) -> tuple[str, dict[str, Any]]:
+    signals = used_signals(scheme.table, scheme.signals)
     params: dict[str, Any] = {
         "as_of": as_of,
         "from_on": as_of - timedelta(days=WINDOW_DAYS),
         "zone": zone,
-        "visits": list(VISITS),
+        **{f"signal_{signal.code}": list(signal.events) for signal in signals},
     }
+    if scheme.thresholds is not None:
+        params |= {
+            f"limits_{name}": list(scheme.thresholds[name])
+            for name in ("recency", "frequency", "monetary")
+        }
     cases = []
-    for position, (segment, condition) in enumerate(table):
+    for position, (segment, condition) in enumerate(scheme.table):
         sql, values = compile_expression(condition, prefix=f"s{position}")
         params |= values
         cases.append(f"WHEN {sql} THEN '{segment.value}'")
-    last_on, frequency, monetary = _ROLLED if rolled else _FULL
+    last_on, frequency, monetary = figures
     text = _SCORE.format(
-        facts=(_ROLLED_FACTS if rolled else _FULL_FACTS).strip(),
+        facts=facts.strip(),
         last_on=last_on,
         frequency=frequency,
         monetary=monetary,
+        bounds=_QUINTILES if scheme.thresholds is None else _THRESHOLDS,
         segments=" ".join(cases) or "WHEN FALSE THEN ''",
         otherwise=ValueSegment.DORMANT.value,
-        visit_days=VISIT_DAYS,
+        signals="".join(_SIGNAL.format(code=each.code, days=int(each.days)) for each in signals),
     )
     return text, params

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from core.errors import ConflictError, NotFoundError
+from core.errors import ConflictError, InvalidError, NotFoundError
 
 
 class SegmentNotFoundError(NotFoundError):
@@ -17,3 +17,23 @@ class SegmentNameTakenError(ConflictError):
 
     code = "segment_name_taken"
     message = _("A segment of this name exists already.")
+
+
+class InvalidSchemeError(InvalidError):
+    """A limit of a score, a signal or a row of the value table is wrong; `pointer` says which."""
+
+    code = "invalid_score_scheme"
+
+
+class SegmentInUseError(ConflictError):
+    """Something that is in force needs the segment; `used_by` names each."""
+
+    code = "segment_in_use"
+    message = _("The segment is in use and can not be removed.")
+
+
+class SegmentCircleError(InvalidError):
+    """A segment would be a condition of itself, directly or through others."""
+
+    code = "segment_circle"
+    message = _("A segment can not depend on itself.")

@@ -5,13 +5,16 @@ Windows of N days end with the day itself: on the 31st, the last 30 days are the
 
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.utils.dates import MONTHS
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from members.segments import names
 from members.segments.conditions import (
     Field,
     FieldType,
+    Group,
     Source,
     register_field,
     register_source,
@@ -64,11 +67,39 @@ def register() -> None:
                 "ON points.owner_id = member.id AND points.wallet_id = 1"
             ),
         ),
+        Source(
+            name="expiring",
+            sql=(
+                "LEFT JOIN (SELECT account.owner_id, sum(lot.remaining)::bigint AS points "
+                "FROM members_lot AS lot JOIN members_account AS account "
+                "ON account.id = lot.account_id AND account.wallet_id = 1 "
+                "WHERE lot.is_open AND NOT lot.is_pending AND lot.expires_on >= %(day)s::date "
+                "AND lot.expires_on <= %(day)s::date + 30 GROUP BY account.owner_id) AS expiring "
+                "ON expiring.owner_id = member.id"
+            ),
+        ),
         *(_window_source(days) for days in _WINDOWS),
     ):
         register_source(source)
     for field in (*_member_fields(), *_value_fields()):
         register_field(field)
+
+
+# The next birthday on or after the day; who was born on 29 February has it on the 28th in years
+# without one.
+_BIRTHDAY_THIS_YEAR = (
+    "(personal.birthday + make_interval(years => EXTRACT(year FROM %(day)s::date)::int "
+    "- EXTRACT(year FROM personal.birthday)::int{next}))::date - %(day)s::date"
+)
+_DAYS_TO_BIRTHDAY = (
+    f"CASE WHEN {_BIRTHDAY_THIS_YEAR.format(next='')} >= 0 "
+    f"THEN {_BIRTHDAY_THIS_YEAR.format(next='')} "
+    f"ELSE {_BIRTHDAY_THIS_YEAR.format(next=' + 1')} END"
+)
+
+
+def _locale_names() -> Mapping[str, str | Promise]:
+    return {str(code): str(name) for code, name in settings.LANGUAGES}
 
 
 def _member_fields() -> list[Field]:
@@ -77,6 +108,8 @@ def _member_fields() -> list[Field]:
             name="days_since_joining",
             type=FieldType.INTEGER,
             label=_("Days since joining"),
+            help=_("In the brand's days; 0 on the day itself."),
+            unit="days",
             sql="%(day)s::date - (member.enrolled_at AT TIME ZONE %(zone)s)::date",
         ),
         Field(
@@ -90,31 +123,55 @@ def _member_fields() -> list[Field]:
             choices=_month_names,
         ),
         Field(
+            name="days_to_birthday",
+            type=FieldType.INTEGER,
+            label=_("Days to the next birthday"),
+            help=_("0 on the day itself; 29 February counts as the 28th in years without one."),
+            unit="days",
+            sql=_DAYS_TO_BIRTHDAY,
+            source="personal",
+            low=0,
+            high=366,
+        ),
+        Field(
             name="gender",
             type=FieldType.TEXT,
             label=_("Gender"),
             sql="NULLIF(personal.gender, '')",
             source="personal",
+            names=names.gender_names,
         ),
         Field(
             name="region",
-            type=FieldType.TEXT,
+            type=FieldType.PATH,
             label=_("Region"),
+            help=_("From large to small, such as cn/gd/shenzhen; cn/gd has all its parts."),
             sql="NULLIF(member.region, '')",
+            names=names.region_names,
         ),
         Field(
             name="store",
             type=FieldType.TEXT,
             label=_("Store"),
+            help=_("The store where the member joined."),
             sql="NULLIF(member.store_code, '')",
+            names=names.store_names,
         ),
         Field(
             name="locale",
             type=FieldType.TEXT,
             label=_("Language"),
+            help=_("Not known: the brand's own language."),
             sql="NULLIF(member.locale, '')",
+            names=_locale_names,
         ),
-        Field(name="tags", type=FieldType.TEXTS, label=_("Tags"), sql="member.tags::text[]"),
+        Field(
+            name="tags",
+            type=FieldType.TEXTS,
+            label=_("Tags"),
+            sql="member.tags::text[]",
+            names=names.tag_names,
+        ),
     ]
 
 
@@ -124,6 +181,8 @@ def _value_fields() -> list[Field]:
             name="value_segment",
             type=FieldType.TEXT,
             label=_("Value segment"),
+            help=_("As of the last night."),
+            group=Group.VALUE,
             sql="score.value_segment",
             source="score",
             choices=_value_segments,
@@ -132,14 +191,32 @@ def _value_fields() -> list[Field]:
             name="points_balance",
             type=FieldType.INTEGER,
             label=_("Points balance"),
+            unit="points",
+            group=Group.POINTS,
             sql="COALESCE(points.balance - points.pending, 0)",
             source="points",
+            moves=True,
+        ),
+        Field(
+            name="points_expiring_30d",
+            type=FieldType.INTEGER,
+            label=_("Points expiring in 30 days"),
+            help=_("Spendable points whose last good day is today or in the next 30 days."),
+            unit="points",
+            group=Group.POINTS,
+            sql="COALESCE(expiring.points, 0)",
+            source="expiring",
             moves=True,
         ),
         Field(
             name="days_since_last_purchase",
             type=FieldType.INTEGER,
             label=_("Days since the last purchase"),
+            help=_("Not known without a purchase that was kept."),
+            unit="days",
+            group=Group.PURCHASES,
+            # The last day of each member is the first entry of an index; to sum up the days of
+            # all members takes longer.
             sql=(
                 "%(day)s::date - (SELECT max(d.on_date) FROM members_memberday AS d "
                 "WHERE d.member_id = member.id AND d.orders > 0 AND d.on_date <= %(day)s::date)"
@@ -147,16 +224,18 @@ def _value_fields() -> list[Field]:
             moves=True,
         ),
     ]
-    for letter, label in (
-        ("r", _("R score")),
-        ("f", _("F score")),
-        ("m", _("M score")),
+    for letter, label, text in (
+        ("r", _("R score"), _("5: bought most lately; 1: longest ago.")),
+        ("f", _("F score"), _("5: bought most often; 1: least.")),
+        ("m", _("M score"), _("5: spent most; 1: least.")),
     ):
         fields.append(
             Field(
                 name=f"{letter}_score",
                 type=FieldType.INTEGER,
                 label=label,
+                help=text,
+                group=Group.VALUE,
                 sql=f"score.{letter}::int",
                 source="score",
                 low=1,
@@ -169,6 +248,9 @@ def _value_fields() -> list[Field]:
                 name=f"spend_{days}d",
                 type=FieldType.MONEY,
                 label=spend,
+                help=_("Net of what was given back; today included."),
+                unit="money",
+                group=Group.PURCHASES,
                 sql=f"COALESCE(days{days}.spend, 0)",
                 source=f"days{days}",
                 moves=True,
@@ -177,6 +259,9 @@ def _value_fields() -> list[Field]:
                 name=f"orders_{days}d",
                 type=FieldType.INTEGER,
                 label=orders,
+                help=_("Without those that were wholly given back; today included."),
+                unit="orders",
+                group=Group.PURCHASES,
                 sql=f"COALESCE(days{days}.orders, 0)",
                 source=f"days{days}",
                 moves=True,

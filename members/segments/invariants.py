@@ -6,20 +6,21 @@ from django.db import connection, transaction
 
 from members.segments._scores import compare_statement
 from members.segments.models import LateActivity
-from members.segments.queries import get_last_run, get_value_table
+from members.segments.queries import get_last_run, get_scheme
 from tenants.brands.context import current_brand
 
 
 def check_scores() -> list[str]:
     """Hold the stored scores against a computation over all days, as of the last run.
 
-    Purchases with late days are waited for by the next run; until then there is nothing to say.
+    Purchases with late days are waited for by the next run, and so is another way to score; until
+    then there is nothing to say.
     """
-    run = get_last_run()
-    if run is None or LateActivity.objects.exists():
+    run, scheme = get_last_run(), get_scheme()
+    if run is None or LateActivity.objects.exists() or run.scheme not in {"", scheme.digest}:
         return []
     statement, params = compare_statement(
-        as_of=run.as_of, zone=current_brand().timezone, table=get_value_table()
+        as_of=run.as_of, zone=current_brand().timezone, scheme=scheme
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', '600s', true)")

@@ -1,9 +1,12 @@
-"""The nightly job of this room."""
+"""The nightly jobs of this room."""
 
 from django.db import transaction
 
 from core.clock import local_date
+from members.segments.errors import SegmentNotFoundError
+from members.segments.membership import prune_changes, store_segment, storing_order
 from members.segments.operations import recompute_scores
+from members.segments.queries import list_segments
 from tenants.brands.context import current_brand
 from tenants.jobs.runs import JobRun
 
@@ -19,3 +22,27 @@ def run_recompute(run: JobRun) -> None:
     with transaction.atomic():
         done = recompute_scores(on=on, at=run.at, full=on.weekday() == _SUNDAY)
         run.complete({"scored": done.scored, "changed": done.changed})
+
+
+def run_store(run: JobRun) -> None:
+    """Store who is in each saved segment as of today, or in the one that the parameters name.
+
+    A transaction each; those that others depend on come first. A segment removed meanwhile is
+    passed over.
+    """
+    on = local_date(run.at, current_brand().timezone)
+    only = run.parameters.get("segment")
+    segments = [row for row in storing_order(segments=list_segments()) if only in {None, row.pk}]
+    entered = left = 0
+    for number, segment in enumerate(segments):
+        run.progress(number, len(segments))
+        try:
+            stored = store_segment(segment_id=segment.pk, on=on, at=run.at)
+        except SegmentNotFoundError:
+            continue
+        entered, left = entered + stored.entered, left + stored.left
+    with transaction.atomic():
+        pruned = prune_changes(on=on) if only is None else 0
+        run.complete(
+            {"segments": len(segments), "entered": entered, "left": left, "pruned": pruned}
+        )

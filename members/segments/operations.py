@@ -9,21 +9,27 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from core.actors import Actor
-from core.errors import InvalidError
 from members.segments._scores import score_statement
 from members.segments.conditions import parse
-from members.segments.errors import SegmentNameTakenError, SegmentNotFoundError
+from members.segments.errors import (
+    SegmentCircleError,
+    SegmentInUseError,
+    SegmentNameTakenError,
+    SegmentNotFoundError,
+)
+from members.segments.membership import forget_members
 from members.segments.models import (
     LateActivity,
     SavedSegment,
     ScoreRun,
-    ValueSegment,
-    ValueSegmentRule,
 )
-from members.segments.queries import get_value_table
-from members.segments.value_segments import FACTS
+from members.segments.queries import get_scheme, get_segment, list_segment_uses
+from members.segments.usage import segments_in
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
+from tenants.jobs.operations import enqueue
+
+STORE = "segments.store"
 
 # Past this the days that moved are a large part of all days.
 _LONGEST_ROLL = timedelta(days=60)
@@ -46,10 +52,11 @@ def recompute_scores(*, on: date, at: datetime, full: bool = False) -> ScoreRun:
         )
         last = ScoreRun.objects.order_by("-as_of").first()
         rolls = last is not None and not full and last.as_of <= on <= last.as_of + _LONGEST_ROLL
+        scheme = get_scheme()
         statement, params = score_statement(
             as_of=on,
             zone=current_brand().timezone,
-            table=get_value_table(),
+            scheme=scheme,
             last_as_of=last.as_of if last is not None and rolls else None,
         )
         cursor.execute(statement, params)
@@ -60,6 +67,8 @@ def recompute_scores(*, on: date, at: datetime, full: bool = False) -> ScoreRun:
             as_of=on,
             defaults={
                 "boundaries": json.loads(boundaries),
+                "method": "quintiles" if scheme.thresholds is None else "thresholds",
+                "scheme": scheme.digest,
                 "scored": scored,
                 "changed": changed,
                 "finished_at": at,
@@ -77,88 +86,93 @@ def mark_late(*, member_ids: Sequence[int]) -> None:
         )
 
 
-def set_value_table(
-    *, rows: Sequence[tuple[str, dict[str, Any]]], by: Actor, at: datetime
-) -> list[ValueSegmentRule]:
-    """Replace the brand's table of value segments; no rows: the default table.
+def save_segment(
+    *, name: str, condition: dict[str, Any], by: Actor, at: datetime, tells: bool = False
+) -> SavedSegment:
+    """Keep a condition under a new name; who is in it is stored by a job at once and each night.
 
-    The next recomputation uses it.
+    With `tells`, each night's members who enter or leave are told of by events.
 
-    :raises ConditionError: for a wrong condition; the pointer begins with the row's number.
-    :raises InvalidError: for an unknown segment.
-    """
-    for index, (segment, tree) in enumerate(rows):
-        if segment not in ValueSegment.values:
-            raise InvalidError(_("There is no such value segment."), pointer=f"/{index}")
-        try:
-            parse(tree, catalogue=FACTS)
-        except InvalidError as error:
-            error.data["pointer"] = f"/{index}{error.data.get('pointer', '')}"
-            raise
-    with transaction.atomic():
-        before = list(
-            ValueSegmentRule.objects.order_by("position").values_list("segment", "condition")
-        )
-        ValueSegmentRule.objects.all().delete()
-        made = ValueSegmentRule.objects.bulk_create(
-            ValueSegmentRule(position=index, segment=segment, condition=tree)
-            for index, (segment, tree) in enumerate(rows, start=1)
-        )
-        record(
-            by=by,
-            at=at,
-            action="value_table.set",
-            target_type="value_table",
-            changes={"rows": [[list(row) for row in before], [list(row) for row in rows]]},
-        )
-    return made
-
-
-def save_segment(*, name: str, condition: dict[str, Any], by: Actor, at: datetime) -> SavedSegment:
-    """Keep a condition under a new name.
-
-    :raises ConditionError: if the tree is no condition.
+    :raises ConditionError: if the tree is no condition, or names what is not there.
     :raises SegmentNameTakenError: if a segment of this name exists.
     """
-    parse(condition)
+    parse(condition, is_new=True)
     try:
         with transaction.atomic():
             segment = SavedSegment.objects.create(
-                name=name, condition=condition, created_at=at, updated_at=at
+                name=name.strip(), condition=condition, tells=tells, created_at=at, updated_at=at
             )
             _record(
                 segment, "segment.saved", by=by, at=at, changes={"condition": [None, condition]}
             )
+            _ask_to_store(segment, by=by, at=at)
     except IntegrityError:
         raise SegmentNameTakenError(name=name) from None
     return segment
 
 
 def change_segment(
-    *, segment_id: int, condition: dict[str, Any], by: Actor, at: datetime
+    *,
+    segment_id: int,
+    condition: dict[str, Any],
+    by: Actor,
+    at: datetime,
+    name: str | None = None,
+    tells: bool | None = None,
 ) -> SavedSegment:
-    """Give a saved segment another condition.
+    """Give a saved segment another condition, name or say whether it tells of its members.
 
-    :raises ConditionError: if the tree is no condition.
+    :raises ConditionError: if the tree is no condition, or names what is not there.
+    :raises SegmentCircleError: if the segment would depend on itself.
+    :raises SegmentNameTakenError: if another segment has the name.
     :raises SegmentNotFoundError: if there is no such segment.
     """
-    parse(condition)
-    with transaction.atomic():
-        segment = _lock(segment_id)
-        changes = {"condition": [segment.condition, condition]}
-        segment.condition, segment.updated_at = condition, at
-        segment.save(update_fields=["condition", "updated_at"])
-        _record(segment, "segment.changed", by=by, at=at, changes=changes)
+    parse(condition, is_new=True)
+    try:
+        with transaction.atomic():
+            segment = _lock(segment_id)
+            _refuse_circle(segment, condition)
+            wanted = {
+                "condition": condition,
+                "name": segment.name if name is None else name.strip(),
+                "tells": segment.tells if tells is None else tells,
+            }
+            changes = {
+                field: [getattr(segment, field), value]
+                for field, value in wanted.items()
+                if getattr(segment, field) != value
+            }
+            if not changes:
+                return segment
+            for field, (_before, value) in changes.items():
+                setattr(segment, field, value)
+            segment.updated_at = at
+            if "condition" in changes:
+                segment.version += 1
+            segment.save(update_fields=[*changes, "updated_at", "version"])
+            _record(segment, "segment.changed", by=by, at=at, changes=changes)
+            if "condition" in changes:
+                _ask_to_store(segment, by=by, at=at)
+    except IntegrityError:
+        raise SegmentNameTakenError(name=name) from None
     return segment
 
 
 def delete_segment(*, segment_id: int, by: Actor, at: datetime) -> None:
-    """Remove a saved segment.
+    """Remove a saved segment with what was stored of its members.
 
     :raises SegmentNotFoundError: if there is no such segment.
+    :raises SegmentInUseError: if a rule, an offer or another segment needs it.
     """
     with transaction.atomic():
         segment = _lock(segment_id)
+        uses = list_segment_uses(segment_id=segment_id)
+        if uses:
+            names = "; ".join(f"{use.kind} “{use.name}”" for use in uses[:5])
+            raise SegmentInUseError(
+                _("The segment is in use by: %(names)s.") % {"names": names},
+                used_by=[use.name for use in uses],
+            )
         _record(
             segment,
             "segment.deleted",
@@ -166,7 +180,41 @@ def delete_segment(*, segment_id: int, by: Actor, at: datetime) -> None:
             at=at,
             changes={"condition": [segment.condition, None]},
         )
+        forget_members(segment_id=segment_id)
         segment.delete()
+
+
+def note_export(*, segment_id: int, columns: Sequence[str], by: Actor, at: datetime) -> None:
+    """Write into the audit that the members of a segment leave the system, and what of them.
+
+    :raises SegmentNotFoundError: if there is no such segment.
+    """
+    segment = get_segment(segment_id=segment_id)
+    _record(segment, "segment.exported", by=by, at=at, changes={"columns": [None, list(columns)]})
+
+
+def _refuse_circle(segment: SavedSegment, condition: dict[str, Any]) -> None:
+    trees = dict(SavedSegment.objects.values_list("pk", "condition"))
+    trees[segment.pk] = condition
+    seen: set[int] = set()
+    waiting = segments_in(condition)
+    while waiting:
+        key = waiting.pop()
+        if key == segment.pk:
+            raise SegmentCircleError(pointer="/condition")
+        if key not in seen:
+            seen.add(key)
+            waiting |= segments_in(trees.get(key))
+
+
+def _ask_to_store(segment: SavedSegment, *, by: Actor, at: datetime) -> None:
+    enqueue(
+        kind=STORE,
+        dedupe_key=f"segment:{segment.pk}:v{segment.version}",
+        parameters={"segment": segment.pk},
+        by=by,
+        at=at,
+    )
 
 
 def count_late() -> int:

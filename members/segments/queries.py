@@ -1,14 +1,16 @@
 """Reading scores, audiences and the facts of one member."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
 from django.db.models import Count
+from django.utils.translation import gettext_lazy as _
 
 from members.profiles.errors import MemberNotFoundError
 from members.profiles.models import Member
+from members.segments._scores import Scheme, effect_statement
 from members.segments.conditions import (
     FIELDS,
     Condition,
@@ -21,13 +23,20 @@ from members.segments.conditions import (
 )
 from members.segments.errors import SegmentNotFoundError
 from members.segments.models import (
+    BehaviourSignal,
     MemberScore,
     SavedSegment,
     ScoreRun,
+    ScoreSetting,
+    SegmentChange,
+    SegmentDay,
+    SegmentMember,
     ValueSegment,
     ValueSegmentRule,
 )
-from members.segments.value_segments import FACTS, Table, default_table
+from members.segments.usage import Use, list_uses, segments_in
+from members.segments.value_segments import VISITS, Signal, Table, default_table, facts_of
+from members.segments.values import SchemeEffect
 from tenants.brands.context import current_brand
 
 
@@ -94,7 +103,7 @@ def list_facts(
 ) -> dict[int, dict[str, Any]]:
     """Return what these fields of the catalogue are for each member of a page, in one query."""
     known = [field for name in sorted(set(fields)) if (field := FIELDS.get(name)) is not None]
-    columns = ", ".join(f"({field.sql}) AS {field.name}" for field in known)
+    columns = ", ".join(f"({field.sql}) AS c{n}" for n, field in enumerate(known))
     joins = join_sources({field.source for field in known})
     with connection.cursor() as cursor:
         # OFFSET 0 keeps the inner query apart, so that each source is read for one member at a
@@ -145,11 +154,70 @@ def get_last_run() -> ScoreRun | None:
     return ScoreRun.objects.order_by("-as_of").first()
 
 
+def list_signals() -> list[Signal]:
+    """Return the behaviour signals of the brand; the default one when it has none of its own."""
+    own = [
+        Signal(row.code, row.label, tuple(row.events), row.days)
+        for row in BehaviourSignal.objects.order_by("pk")
+    ]
+    return own if any(signal.code == VISITS.code for signal in own) else [VISITS, *own]
+
+
 def get_value_table() -> Table:
     """Return the table of value segments in use: the brand's own, or the default one."""
-    rows = ValueSegmentRule.objects.order_by("position")
-    own = [(ValueSegment(row.segment), parse(row.condition, catalogue=FACTS)) for row in rows]
-    return own or default_table()
+    rows = list(ValueSegmentRule.objects.order_by("position"))
+    if not rows:
+        return default_table()
+    facts = facts_of(list_signals())
+    return [(ValueSegment(row.segment), parse(row.condition, catalogue=facts)) for row in rows]
+
+
+def has_own_value_table() -> bool:
+    """Say whether the brand has a table of its own."""
+    return ValueSegmentRule.objects.exists()
+
+
+def get_score_setting() -> ScoreSetting:
+    """Return how the brand scores; unsaved, by quintiles, when it never said."""
+    return ScoreSetting.objects.filter(pk=1).first() or ScoreSetting()
+
+
+def get_scheme() -> Scheme:
+    """Return all that scores and places members: limits, signals, table."""
+    setting = get_score_setting()
+    own = setting.method == ScoreSetting.Method.THRESHOLDS
+    return Scheme(
+        table=get_value_table(),
+        signals=list_signals(),
+        thresholds=setting.thresholds if own else None,
+    )
+
+
+def preview_scheme(*, scheme: Scheme) -> SchemeEffect:
+    """Return what another scheme would make of the members as the last run saw them.
+
+    Nothing is written. Before the first run there is nothing to see: all figures are zero.
+    """
+    run = get_last_run()
+    if run is None:
+        return SchemeEffect()
+    statement, params = effect_statement(
+        as_of=run.as_of, zone=current_brand().timezone, scheme=scheme
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        rows = cursor.fetchall()
+    scores: dict[str, dict[int, int]] = {letter: dict.fromkeys(range(1, 6), 0) for letter in "rfm"}
+    for kind, _now, then, members in rows:
+        if kind != "segment" and then is not None:
+            scores[kind][int(then)] += members
+    segments = [row[1:] for row in rows if row[0] == "segment"]
+    return SchemeEffect(
+        members=sum(row[2] for row in segments),
+        moved=sum(row[2] for row in segments if row[0] != row[1]),
+        moves={(row[0], row[1]): row[2] for row in segments},
+        scores=scores,
+    )
 
 
 def get_segment(*, segment_id: int) -> SavedSegment:
@@ -166,3 +234,57 @@ def get_segment(*, segment_id: int) -> SavedSegment:
 def list_segments() -> list[SavedSegment]:
     """Return all saved segments by name."""
     return list(SavedSegment.objects.order_by("name"))
+
+
+def list_segment_uses(*, segment_id: int) -> list[Use]:
+    """Return what is in force and names a saved segment: rules, offers, other segments."""
+    others = [
+        Use(_("segment"), row.name, row.condition)
+        for row in SavedSegment.objects.exclude(pk=segment_id).order_by("name")
+    ]
+    return [use for use in [*list_uses(), *others] if segment_id in segments_in(use.tree)]
+
+
+def list_segment_days(
+    *, segment_ids: Sequence[int], since: date, until: date | None = None
+) -> dict[int, list[SegmentDay]]:
+    """Return how segments stood on each stored day since a day, the first one first."""
+    days = SegmentDay.objects.filter(segment_id__in=segment_ids, on_date__gte=since)
+    if until is not None:
+        days = days.filter(on_date__lte=until)
+    found: dict[int, list[SegmentDay]] = {key: [] for key in segment_ids}
+    for day in days.order_by("on_date"):
+        found[day.segment_id].append(day)
+    return found
+
+
+def list_last_days(*, segment_ids: Sequence[int]) -> dict[int, SegmentDay]:
+    """Return the last stored day of each segment that has one."""
+    days = SegmentDay.objects.filter(segment_id__in=segment_ids)
+    return {
+        day.segment_id: day
+        for day in days.order_by("segment_id", "-on_date").distinct("segment_id")
+    }
+
+
+def list_changes(
+    *, segment_id: int, on: date, entered: bool, after: int = 0, limit: int = 50
+) -> list[Member]:
+    """Return members who entered (or left) a segment on a day, in the order of their keys."""
+    keys = list(
+        SegmentChange.objects.filter(
+            segment_id=segment_id, on_date=on, entered=entered, member_id__gt=after
+        )
+        .order_by("member_id")
+        .values_list("member_id", flat=True)[:limit]
+    )
+    found = Member.objects.select_related("personal").in_bulk(keys)
+    return [found[key] for key in keys if key in found]
+
+
+def list_segments_of(*, member_id: int) -> list[tuple[SavedSegment, date]]:
+    """Return the saved segments a member was in when they were last stored, and since when."""
+    rows = SegmentMember.objects.filter(
+        member_id=member_id, segment_id__in=SavedSegment.objects.values("pk")
+    ).select_related("segment")
+    return sorted(((row.segment, row.since) for row in rows), key=lambda pair: pair[0].name)

@@ -1,18 +1,35 @@
 """What this room offers to others: the condition field `tier` and the nightly job."""
 
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from members.profiles.registry import MemberTable, register_member_table
 from members.segments.conditions import (
     Field,
     FieldType,
+    Group,
     Source,
     register_field,
     register_source,
 )
 from members.tiers.jobs import run_evaluate
+from members.tiers.models import Tier
 from members.tiers.operations import EVALUATE
 from tenants.jobs.registry import daily, register_job
+
+
+def _tier_names() -> Mapping[str, str | Promise]:
+    """Return the tiers by code, lowest first: those of the newest scheme win over older ones."""
+    language = get_language() or "en"
+    found: dict[str, str | Promise] = {}
+    for code, name in Tier.objects.order_by("scheme__version", "rank").values_list("code", "name"):
+        found.pop(code, None)
+        found[code] = name.get(language) or name.get("en") or next(iter(name.values()), code)
+    return found
+
 
 # Who has no row holds the first tier of the scheme in force; a tier of an earlier scheme counts
 # by its code until the night has placed its holder.
@@ -30,6 +47,9 @@ register_field(
         name="tier",
         type=FieldType.TEXT,
         label=_("Tier"),
+        group=Group.VALUE,
+        names=_tier_names,
+        is_closed=True,
         sql=(
             "COALESCE(held_tier.code, (SELECT first.code FROM members_tier AS first "
             "JOIN members_tierscheme AS scheme ON scheme.id = first.scheme_id "

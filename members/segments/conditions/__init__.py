@@ -7,17 +7,24 @@ from members.segments.conditions.compile import (
     join_sources,
     moment_parameters,
 )
-from members.segments.conditions.describe import describe
+from members.segments.conditions.describe import Labels, describe
 from members.segments.conditions.evaluate import Facts, evaluate
 from members.segments.conditions.fields import (
     FIELDS,
+    OPS,
+    Argument,
     Catalogue,
     Field,
     FieldType,
+    Group,
     Source,
+    Template,
     register_field,
+    register_provider,
     register_source,
+    register_template,
 )
+from members.segments.conditions.naming import literal
 from members.segments.conditions.nodes import (
     EVERYBODY,
     Condition,
@@ -31,6 +38,8 @@ from members.segments.conditions.nodes import (
 __all__ = [
     "EVERYBODY",
     "FIELDS",
+    "OPS",
+    "Argument",
     "Catalogue",
     "Compiled",
     "Condition",
@@ -38,7 +47,10 @@ __all__ = [
     "Facts",
     "Field",
     "FieldType",
+    "Group",
+    "Labels",
     "Source",
+    "Template",
     "comparisons",
     "compile_expression",
     "compile_sql",
@@ -46,9 +58,12 @@ __all__ = [
     "evaluate",
     "fields_of",
     "join_sources",
+    "literal",
     "moment_parameters",
     "parse",
     "register_field",
+    "register_provider",
     "register_source",
+    "register_template",
     "to_tree",
 ]

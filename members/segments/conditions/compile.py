@@ -1,6 +1,7 @@
 """Many members: a condition as one parameterised query. Pure but for the brand's time zone."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from core.clock import local_date
@@ -11,7 +12,6 @@ from members.segments.conditions.nodes import (
     Comparison,
     Condition,
     Not,
-    Value,
     comparisons,
 )
 from tenants.brands.context import current_brand
@@ -24,6 +24,15 @@ class Compiled(NamedTuple):
     params: dict[str, Any]
 
 
+_KINDS = {
+    FieldType.INTEGER: "bigint",
+    FieldType.MONEY: "bigint",
+    FieldType.NUMBER: "numeric",
+    FieldType.DATE: "date",
+    FieldType.TEXT: "text",
+    FieldType.PATH: "text",
+    FieldType.TEXTS: "text",
+}
 _SQL_OPS = {"=": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -93,19 +102,27 @@ class _Compiler:
             case Comparison():
                 return self._comparison(condition)
 
-    def _comparison(self, test: Comparison) -> str:  # noqa: PLR0911
+    def _comparison(self, test: Comparison) -> str:  # noqa: C901, PLR0911
         fact, op, value = f"({test.field.sql})", test.op, test.value
         if op == "is_set":
             if test.field.type is FieldType.TEXTS:
                 sign = ">" if value else "="
                 return f"(COALESCE(cardinality({fact}), 0) {sign} 0)"
             return f"({fact} IS {'NOT ' if value else ''}NULL)"
-        kind = "text" if test.field.type in {FieldType.TEXT, FieldType.TEXTS} else "bigint"
+        if test.field.type is FieldType.BOOLEAN:
+            return fact if value else f"(NOT {fact})"
+        kind = _KINDS[test.field.type]
+        if test.field.type is FieldType.NUMBER:
+            # As written: the nearest binary fraction would be another number.
+            value = _exact(value)
         match op:
+            case "within":
+                paths = tuple(f"{_like(path)}/%" for path in cast("tuple[str, ...]", value))
+                return f"(({fact} || '/') LIKE ANY({self._add(paths)}::text[]))"
             case "!=":
                 return f"({fact} IS DISTINCT FROM {self._add(value)}::{kind})"
             case "between":
-                low, high = cast("tuple[int, int]", value)
+                low, high = cast("tuple[Any, Any]", value)
                 return f"({fact} BETWEEN {self._add(low)}::{kind} AND {self._add(high)}::{kind})"
             case "in":
                 return f"({fact} = ANY({self._add(value)}::{kind}[]))"
@@ -120,7 +137,17 @@ class _Compiler:
             case _:
                 return f"({fact} {_SQL_OPS[op]} {self._add(value)}::{kind})"
 
-    def _add(self, value: Value) -> str:
+    def _add(self, value: Any) -> str:
         name = f"{self.prefix}v{len(self.params)}"
         self.params[name] = list(value) if isinstance(value, tuple) else value
         return f"%({name})s"
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(Decimal(str(item)) for item in value)
+    return Decimal(str(value))
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

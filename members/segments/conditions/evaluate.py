@@ -1,6 +1,8 @@
 """One member: a condition against the facts known about the member. Pure."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from members.segments.conditions.fields import FieldType
@@ -16,6 +18,8 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": lambda fact, value: fact >= value,
     "between": lambda fact, value: value[0] <= fact <= value[1],
     "in": lambda fact, value: fact in value,
+    "within": lambda fact, value: any(f"{fact}/".startswith(f"{path}/") for path in value),
+    "is": lambda fact, value: fact is value,
     "contains": lambda fact, value: value in fact,
     "contains_any": lambda fact, value: not set(value).isdisjoint(fact),
     "contains_all": lambda fact, value: set(value) <= set(fact),
@@ -44,7 +48,17 @@ def _compare(comparison: Comparison, fact: Any) -> bool:
     if comparison.op == "is_set":
         is_set = bool(fact) if comparison.field.type is FieldType.TEXTS else fact is not None
         return is_set == comparison.value
+    value = _of_type(comparison.field.type, comparison.value)
     opposite = _OPPOSITE.get(comparison.op)
     if opposite:
-        return fact is None or not _COMPARE[opposite](fact, comparison.value)
-    return fact is not None and _COMPARE[comparison.op](fact, comparison.value)
+        return fact is None or not _COMPARE[opposite](fact, value)
+    return fact is not None and _COMPARE[comparison.op](fact, value)
+
+
+def _of_type(kind: FieldType, value: Any) -> Any:
+    """Return a value of a condition as facts of its field are."""
+    if kind not in {FieldType.DATE, FieldType.NUMBER}:
+        return value
+    if isinstance(value, tuple):
+        return tuple(_of_type(kind, item) for item in value)
+    return date.fromisoformat(value) if kind is FieldType.DATE else Decimal(str(value))

@@ -126,7 +126,7 @@ def comparisons(draw: st.DrawFn) -> dict[str, Any]:
         value = draw(st.booleans())
     elif op == "between":
         value = sorted(draw(st.tuples(values, values)))
-    elif op in {"in", "not_in", "contains_any", "contains_all"}:
+    elif op in {"in", "not_in", "within", "contains_any", "contains_all"}:
         value = draw(st.lists(values, min_size=1, max_size=3))
     else:
         value = draw(values)

@@ -22,7 +22,8 @@ from members.segments import queries
 from members.segments.conditions import ConditionError
 from members.segments.invariants import check_scores
 from members.segments.models import LateActivity, MemberScore, ScoreRun, ValueSegmentRule
-from members.segments.operations import mark_late, recompute_scores, set_value_table
+from members.segments.operations import mark_late, recompute_scores
+from members.segments.scoring import set_value_table
 from tenants.brands.models import Brand
 from tenants.jobs.models import Job
 from tenants.jobs.operations import enqueue, run_pending

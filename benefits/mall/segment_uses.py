@@ -1,0 +1,17 @@
+"""Which items of the mall need a saved segment."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from benefits.catalogue.texts import localized
+from benefits.mall.models import MallItem
+from members.segments.usage import Use
+
+
+def find_uses() -> Iterator[Use]:
+    """Give the conditions of all items."""
+    items = MallItem.objects.exclude(condition=None)
+    for name, condition in items.values_list("name", "condition"):
+        yield Use(_("mall item"), localized(name, get_language()), condition)

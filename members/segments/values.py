@@ -1,0 +1,41 @@
+"""Plain values that the segments room hands out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemeEffect:
+    """What another way to score would change.
+
+    `members` are all active members with a score, `moved` those who would change their value
+    segment, `moves` how many by (segment now, segment then). `scores` says for r, f and m how
+    many members would have each score.
+    """
+
+    members: int = 0
+    moved: int = 0
+    moves: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return by value segment how many members are in it now, and would be then."""
+        found: dict[str, tuple[int, int]] = {}
+        for (now, then), members in self.moves.items():
+            before, after = found.get(now, (0, 0))
+            found[now] = (before + members, after)
+            before, after = found.get(then, (0, 0))
+            found[then] = (before, after + members)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What storing a segment for a day found and wrote."""
+
+    on: date
+    size: int
+    entered: int
+    left: int
+    is_baseline: bool
