@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern] = [
     path("segments/new/", segments.create, name="create_segment"),
     path("segments/condition/", segments.rows, name="segment_rows"),
     path("segments/<int:segment_id>/", segments.show, name="segment"),
+    path("segments/<int:segment_id>/changes/<str:day>/", segments.changes, name="segment_changes"),
     path("segments/<int:segment_id>/edit/", segments.edit, name="edit_segment"),
     path("segments/<int:segment_id>/delete/", segments.delete, name="delete_segment"),
     path("jobs/", jobs.index, name="jobs"),

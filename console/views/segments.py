@@ -1,5 +1,6 @@
-"""Segments: what members are worth by their purchases, and saved conditions with their size."""
+"""Segments: what members are worth by their purchases, and saved conditions day by day."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -13,18 +14,19 @@ from console.conditions import ConditionRows
 from console.dialogs import finish, refuse
 from console.nav import shell
 from core import clock
-from core.errors import DomainError
+from core.errors import DomainError, NotFoundError
 from core.web.charts import Chart, Series
 from core.web.responses import render_page
 from members.segments import operations, queries
-from members.segments.conditions import describe, parse
-from members.segments.models import SavedSegment, ScoreRun, ValueSegment
+from members.segments.conditions import ConditionError, Labels, describe, parse
+from members.segments.models import SavedSegment, ScoreRun, SegmentDay, ValueSegment
 from tenants.accounts import permissions as p
 from tenants.brands.context import current_brand
 
 _SAMPLE = 20
-# Each size is one query: the others are a click away.
-_COUNTED = 4
+_LISTED = 50
+_TREND = timedelta(days=30)
+_SPANS = (30, 90, 365)
 
 
 @staff_page(p.SEGMENTS_VIEW)
@@ -37,40 +39,40 @@ def index(request: StaffRequest) -> HttpResponse:
         "page_title": _("Segments"),
         "run": run,
         "waiting": operations.count_late(),
-        "values": _value_rows(sizes),
+        "values": value_rows(sizes),
         "values_chart": Chart(
             kind="hbar",
             labels=[str(ValueSegment(code).label) for code in sizes],
             series=[Series(_("Members"), list(sizes.values()))],
             unit="number",
         ),
-        "boundaries": _boundaries(run),
+        "boundaries": boundary_rows(run),
         "saved": _saved_rows(queries.list_segments()),
     }
     return render_page(request, "console/segments.html", context, partial="segments")
 
 
-def _value_rows(sizes: dict[str, int]) -> list[dict[str, Any]]:
+def value_rows(sizes: dict[str, int]) -> list[dict[str, Any]]:
+    """Return the value segments with their sizes and the sentences that place members in them."""
     total = sum(sizes.values())
-    currency = current_brand().currency
-    words = {
-        segment: describe(condition, currency=currency)
-        for segment, condition in queries.get_value_table()
-    }
+    currency, labels = current_brand().currency, Labels()
+    words: dict[ValueSegment, list[str]] = {}
+    for segment, condition in queries.get_value_table():
+        words.setdefault(segment, []).append(describe(condition, currency=currency, labels=labels))
     return [
         {
             "code": code,
             "label": ValueSegment(code).label,
             "members": members,
             "share": members / total if total else 0,
-            "words": words.get(ValueSegment(code), _("all others")),
+            "words": "; ".join(words.get(ValueSegment(code), [_("all others")])),
         }
         for code, members in sizes.items()
     ]
 
 
-def _boundaries(run: ScoreRun | None) -> list[dict[str, Any]]:
-    """Return the limits between the five scores, as the last run found them."""
+def boundary_rows(run: ScoreRun | None) -> list[dict[str, Any]]:
+    """Return the limits between the five scores that the last run used."""
     if run is None or not run.boundaries:
         return []
     labels = {
@@ -91,45 +93,126 @@ def _boundaries(run: ScoreRun | None) -> list[dict[str, Any]]:
 
 
 def _saved_rows(segments: list[SavedSegment]) -> list[dict[str, Any]]:
-    at = clock.now()
-    currency = current_brand().currency
-    rows = []
-    for place, segment in enumerate(segments):
-        condition = parse(segment.condition)
-        counted = place < _COUNTED
-        rows.append(
-            {
-                "segment": segment,
-                "words": describe(condition, currency=currency),
-                "is_counted": counted,
-                "members": queries.count_audience(condition=condition, at=at) if counted else None,
-            }
-        )
-    return rows
+    keys = [segment.pk for segment in segments]
+    today = clock.today(current_brand().timezone)
+    trends = queries.list_segment_days(segment_ids=keys, since=today - _TREND)
+    last = queries.list_last_days(segment_ids=keys)
+    labels = Labels()
+    return [
+        {
+            "segment": segment,
+            "words": words(segment.condition, labels),
+            "day": last.get(segment.pk),
+            "trend": [day.size for day in trends[segment.pk]],
+        }
+        for segment in segments
+    ]
+
+
+def words(tree: dict[str, Any], labels: Labels) -> str:
+    """Return a stored condition as a sentence; one that no longer reads is said to be so."""
+    try:
+        condition = parse(tree)
+    except ConditionError:
+        return _("The condition names something that no longer exists.")
+    return describe(condition, currency=current_brand().currency, labels=labels)
 
 
 @staff_page(p.SEGMENTS_VIEW)
 def show(request: StaffRequest, segment_id: int) -> HttpResponse:
-    """Show one saved segment: its sentence, its size now, a sample of members."""
+    """Show one saved segment: its sentence, its days, who came and went, a sample of members."""
     segment = queries.get_segment(segment_id=segment_id)
-    condition = parse(segment.condition)
     at = clock.now()
+    span = _span(request.GET.get("days", ""))
+    today = clock.today(current_brand().timezone)
+    days = queries.list_segment_days(segment_ids=[segment.pk], since=today - timedelta(days=span))[
+        segment.pk
+    ]
+    preview = queries.preview_audience(condition=parse(segment.condition), at=at, sample=_SAMPLE)
+    address = reverse("console:segment", args=[segment.pk])
     context = {
         **shell(request, active="segments"),
         "page_title": segment.name,
         "page_pretitle": _("Segment"),
         "segment": segment,
-        "words": describe(condition, currency=current_brand().currency),
-        "members": queries.count_audience(condition=condition, at=at),
-        "sample": queries.sample_audience(condition=condition, at=at, limit=_SAMPLE),
+        "words": words(segment.condition, Labels()),
+        "preview": preview,
+        "days": list(reversed(days)),
+        "last": days[-1] if days else None,
+        "chart": _days_chart(days),
+        "spans": [
+            {
+                "url": f"{address}?days={length}",
+                "label": _("%(days)s days") % {"days": length},
+                "active": length == span,
+            }
+            for length in _SPANS
+        ],
+        "uses": queries.list_segment_uses(segment_id=segment.pk),
     }
     return render_page(request, "console/segment.html", context, partial="segment")
+
+
+def _span(text: str) -> int:
+    return int(text) if text in {str(length) for length in _SPANS} else _SPANS[0]
+
+
+def _days_chart(days: list[SegmentDay]) -> Chart:
+    return Chart(
+        kind="bar",
+        labels=[f"{day.on_date:%m-%d}" for day in days],
+        series=[
+            Series(_("Members"), [day.size for day in days], kind="line"),
+            Series(_("Entered"), [day.entered for day in days], role="good"),
+            Series(_("Left"), [-day.left for day in days], role="bad"),
+        ],
+        unit="number",
+    )
+
+
+@staff_page(p.SEGMENTS_VIEW)
+def changes(request: StaffRequest, segment_id: int, day: str) -> HttpResponse:
+    """List who entered and who left a segment on one day."""
+    segment = queries.get_segment(segment_id=segment_id)
+    try:
+        on = date.fromisoformat(day)
+    except ValueError:
+        raise NotFoundError(day=day) from None
+    stored = queries.list_segment_days(segment_ids=[segment.pk], since=on, until=on)[segment.pk]
+    context = {
+        **shell(request, active="segments"),
+        "page_title": segment.name,
+        "segment": segment,
+        "on": on,
+        "day": stored[0] if stored else None,
+        "sides": [
+            {
+                "title": title,
+                "icon": icon,
+                "count": getattr(stored[0], field) if stored else 0,
+                "rows": queries.list_changes(
+                    segment_id=segment.pk, on=on, entered=field == "entered", limit=_LISTED
+                ),
+            }
+            for field, title, icon in (
+                ("entered", _("Entered"), "arrow-up"),
+                ("left", _("Left"), "arrow-down"),
+            )
+        ],
+        "listed": _LISTED,
+    }
+    return render_page(request, "console/segment_changes.html", context)
 
 
 class SegmentForm(forms.Form):
     """The name of a segment; its condition has rows of its own."""
 
     name = forms.CharField(label=_l("Name"), max_length=80)
+    tells = forms.BooleanField(
+        label=_l("Send an event for each member who enters or leaves"),
+        required=False,
+        help_text=_l("Each night, to webhooks and handlers: segment.entered and segment.left."),
+    )
 
 
 @staff_page(p.SEGMENTS_EDIT, methods=("GET", "POST"))
@@ -141,6 +224,7 @@ def create(request: StaffRequest) -> HttpResponse:
         try:
             operations.save_segment(
                 name=form.cleaned_data["name"],
+                tells=form.cleaned_data["tells"],
                 condition=rows.tree(),
                 by=request.actor,
                 at=clock.now(),
@@ -155,10 +239,9 @@ def create(request: StaffRequest) -> HttpResponse:
 
 @staff_page(p.SEGMENTS_EDIT, methods=("GET", "POST"))
 def edit(request: StaffRequest, segment_id: int) -> HttpResponse:
-    """Give a saved segment another condition; its name stays."""
+    """Give a saved segment another condition or name."""
     segment = queries.get_segment(segment_id=segment_id)
-    form = SegmentForm(request.POST or None, initial={"name": segment.name})
-    form.fields["name"].disabled = True
+    form = SegmentForm(request.POST or None, initial={"name": segment.name, "tells": segment.tells})
     stored = ConditionRows.from_tree(segment.condition)
     rows = stored
     if form.is_bound and stored.other is None:
@@ -166,7 +249,12 @@ def edit(request: StaffRequest, segment_id: int) -> HttpResponse:
     if form.is_valid():
         try:
             operations.change_segment(
-                segment_id=segment_id, condition=rows.tree(), by=request.actor, at=clock.now()
+                segment_id=segment_id,
+                condition=rows.tree(),
+                name=form.cleaned_data["name"],
+                tells=form.cleaned_data["tells"],
+                by=request.actor,
+                at=clock.now(),
             )
         except DomainError as error:
             _refuse(form, error)
@@ -193,20 +281,27 @@ def delete(request: StaffRequest, segment_id: int) -> HttpResponse:
 
 @staff_page(p.SEGMENTS_EDIT, methods=("POST",))
 def rows(request: StaffRequest) -> HttpResponse:
-    """Draw the rows of the condition again, with one more if asked, and count whom they reach."""
+    """Draw the form of the condition again, and count whom it reaches, with a sample."""
     found = ConditionRows.from_post(request.POST, more="add" in request.POST)
-    context: dict[str, Any] = _rows_context(found)
+    context: dict[str, Any] = {**_rows_context(found), **_reach(found)}
+    return render_page(request, "console/condition_rows.html", context, partial={"reach": "reach"})
+
+
+def _reach(found: ConditionRows) -> dict[str, Any]:
     try:
         condition = parse(found.tree())
-        context |= {
-            "words": describe(condition, currency=current_brand().currency),
-            "reach": queries.count_audience(condition=condition, at=clock.now()),
-        }
-    except DomainError:
+    except DomainError as error:
         # A row that is not complete yet: what is wrong stands beside it once it is sent.
         for row in found.rows:
             row.error = row.error if row.value else ""
-    return render_page(request, "console/condition_rows.html", context)
+        return {"unread": error.detail if any(row.error for row in found.rows) else ""}
+    preview = queries.preview_audience(condition=condition, at=clock.now())
+    return {
+        "words": describe(condition, currency=current_brand().currency, labels=found.names.labels),
+        "reach": preview.size,
+        "share": preview.share,
+        "sample": preview.sample,
+    }
 
 
 def _rows_context(found: ConditionRows) -> dict[str, Any]:
@@ -227,5 +322,7 @@ def _show_form(
         "action": request.path,
         **_rows_context(found),
     }
+    if not form.is_bound and found.other is None and any(not row.is_empty for row in found.rows):
+        context |= _reach(found)
     status = 422 if form.is_bound else 200
     return render_page(request, "console/segment_form.html", context, partial="form", status=status)

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 
 from django.db import connection
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from members.activity.models import Store
+from members.profiles.models import ConsentPurpose
 from members.segments.models import SavedSegment
 
 _RECENT = 3_000
@@ -86,8 +88,15 @@ def gender_names() -> Mapping[str, str | Promise]:
 
 
 def purpose_names() -> Mapping[str, str | Promise]:
-    """Return the usual purposes of consent; a brand's systems may send others."""
-    return PURPOSES
+    """Return what the brand asks consent for; the usual purposes while it has named none."""
+    language = get_language() or "en"
+    own = {
+        code: label.get(language) or label.get("en") or next(iter(label.values()), code)
+        for code, label in ConsentPurpose.objects.order_by("position", "pk").values_list(
+            "code", "label"
+        )
+    }
+    return own or PURPOSES
 
 
 def segment_names() -> Mapping[str, str | Promise]:

@@ -36,7 +36,7 @@ from members.segments.models import (
 )
 from members.segments.usage import Use, list_uses, segments_in
 from members.segments.value_segments import VISITS, Signal, Table, default_table, facts_of
-from members.segments.values import SchemeEffect
+from members.segments.values import AudiencePreview, SchemeEffect
 from tenants.brands.context import current_brand
 
 
@@ -46,6 +46,24 @@ def count_audience(*, condition: Condition, at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM ({sql}) AS audience", params)  # noqa: S608
         return int(cursor.fetchone()[0])
+
+
+def preview_audience(*, condition: Condition, at: datetime, sample: int = 5) -> AudiencePreview:
+    """Return the size of an audience, some of its members and how many there are in all.
+
+    Both come from one reading of the audience. The sample is picked as if at random.
+    """
+    sql, params = compile_sql(condition, at=at)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH audience AS MATERIALIZED ({sql}) SELECT (SELECT count(*) FROM audience), "  # noqa: S608
+            "ARRAY(SELECT id FROM audience ORDER BY hashint8(id), id LIMIT %(sample)s), "
+            "(SELECT count(*) FROM members_member WHERE status = 'active')",
+            {**params, "sample": sample},
+        )
+        size, keys, members = cursor.fetchone()
+    found = Member.objects.in_bulk(keys)
+    return AudiencePreview(size=size, members=members, sample=[found[key] for key in keys])
 
 
 def sample_audience(*, condition: Condition, at: datetime, limit: int = 20) -> list[Member]:

@@ -4,6 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from members.profiles.models import Member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudiencePreview:
+    """How many active members a condition holds for, of how many, and some of them."""
+
+    size: int
+    members: int
+    sample: list[Member]
+
+    @property
+    def share(self) -> float:
+        """The part of all active members."""
+        return self.size / self.members if self.members else 0.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemeEffect:

@@ -26,11 +26,18 @@ class Labels:
 
     def of(self, names: Names | None, value: object) -> str:
         """Return the name of a value, or the value itself."""
+        return str(value) if names is None else str(self._names(names).get(str(value), value))
+
+    def options(self, names: Names | None) -> list[tuple[str, str]]:
+        """Return all values with their names, in their order."""
         if names is None:
-            return str(value)
+            return []
+        return [(value, str(name)) for value, name in self._names(names).items()]
+
+    def _names(self, names: Names) -> Mapping[str, str | Promise]:
         if names not in self._read:
             self._read[names] = names()
-        return str(self._read[names].get(str(value), value))
+        return self._read[names]
 
     def subject(self, field: Field) -> str:
         """Return what a field is called, with its arguments by their names."""

@@ -320,12 +320,12 @@ def test_a_segment_is_saved_changed_and_removed(
     segment = SavedSegment.objects.get()
     assert segment.condition == {"all": [{"field": "region", "op": "=", "value": "north"}]}
     page = client.get(url("segment", segment.pk))
-    assert page.context["members"] == 1
-    assert [row.pk for row in page.context["sample"]] == [near.pk]
+    assert page.context["preview"].size == 1
+    assert [row.pk for row in page.context["preview"].sample] == [near.pk]
     changed = segment_form(**{"condition-0-op": "!=", "name": "Other"})
     assert_done(client.post(url("edit_segment", segment.pk), changed, headers=HTMX), "segments")
     segment.refresh_from_db()
-    assert (segment.name, segment.condition["all"][0]["op"]) == ("Near", "!=")
+    assert (segment.name, segment.condition["all"][0]["op"]) == ("Other", "!=")
     assert_done(client.post(url("delete_segment", segment.pk), headers=HTMX), "segments")
     assert not SavedSegment.objects.exists()
 
