@@ -302,7 +302,7 @@ class ConditionRows:
         return tree or {}
 
     def _tree(self, group: Group) -> dict[str, Any] | None:
-        parts = []
+        parts: list[dict[str, Any]] = []
         for row in group.rows:
             if row.is_empty:
                 continue
@@ -313,7 +313,7 @@ class ConditionRows:
                 row.error = error.detail
                 continue
             parts.append(part)
-        parts += [part for other in group.groups if (part := self._tree(other)) is not None]
+        parts += [tree for other in group.groups if (tree := self._tree(other)) is not None]
         if not parts:
             return None
         inner = {"any" if group.mode in {"any", "none"} else "all": parts}
