@@ -12,6 +12,7 @@ from api.base import BrandView, int_cursor, key_of, page, page_limit, write
 from api.brand_v1 import shapes
 from api.brand_v1.earning_shapes import ExplainedEntryOut, explanation
 from api.brand_v1.lookups import effect_key, member_of
+from api.brand_v1.point_shapes import AdjustmentOut, adjustment
 from api.brand_v1.serializers import AdjustmentIn, HoldIn, MemberIn, clean
 from api.openapi import PROBLEMS, ListOf
 from core import clock
@@ -112,6 +113,12 @@ class Points(BrandView):
                 "growth": shapes.balance(
                     point_queries.get_balance(owner_id=member.pk, at=at, wallet="growth")
                 ),
+                "wallets": {
+                    wallet.code: shapes.balance(
+                        point_queries.get_balance(owner_id=member.pk, at=at, wallet=wallet.code)
+                    )
+                    for wallet in point_queries.list_wallets()[2:]
+                },
             }
         )
 
@@ -124,7 +131,7 @@ class PointEntries(BrandView):
     @extend_schema(
         operation_id="points_entries",
         parameters=[
-            OpenApiParameter("wallet", str, enum=["points", "growth"]),
+            OpenApiParameter("wallet", str, description="Code of a wallet."),
             OpenApiParameter("cursor", str),
             OpenApiParameter("limit", int),
         ],
@@ -134,7 +141,7 @@ class PointEntries(BrandView):
         """List entries, newest first: the lots each touched, and how what was earned was made."""
         member = member_of(external_id)
         limit = page_limit(request)
-        wallet = request.query_params.get("wallet", "points")
+        wallet = request.query_params.get("wallet", "points")[:20]
         found = point_queries.list_entries(
             owner_id=member.pk,
             wallet=wallet,
@@ -161,13 +168,16 @@ class Adjustments(BrandView):
     @extend_schema(
         operation_id="points_adjust",
         request=AdjustmentIn,
-        responses={201: shapes.PostingOut, **PROBLEMS},
+        responses={201: shapes.PostingOut, 202: AdjustmentOut, **PROBLEMS},
     )
     @write(key_required=True)
     def post(self, request: Request, external_id: str) -> Response:
-        """Add or take points with a reason; audited."""
+        """Add or take points with a reason; audited.
+
+        Above the wallet's limit nothing moves yet: 202, and somebody else must consent.
+        """
         data = clean(AdjustmentIn, request.data)
-        posting = points.adjust(
+        done = points.ask_adjustment(
             owner_id=member_of(external_id).pk,
             amount=data["amount"],
             reason=data["reason"],
@@ -176,7 +186,9 @@ class Adjustments(BrandView):
             by=self.actor(request),
             at=clock.now(),
         )
-        return Response(shapes.posting(posting), status=201)
+        if done.posting is None and done.request is not None:
+            return Response(adjustment(done.request, member=external_id), status=202)
+        return Response(shapes.posting(done.posting), status=201)  # type: ignore[arg-type]
 
 
 class Holds(BrandView):
@@ -202,6 +214,7 @@ class Holds(BrandView):
             at=at,
             until=until,
             source=Source("api_key", key_of(request).pk),
+            is_chosen=True,
         )
         return Response(_hold(key), status=201)
 

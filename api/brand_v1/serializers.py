@@ -105,7 +105,7 @@ class AdjustmentIn(StrictSerializer):
 
     amount = StrictInteger(min_value=-MAX_POINTS, max_value=MAX_POINTS)
     reason = StrictText(max_length=300)
-    wallet = serializers.ChoiceField(choices=["points", "growth"], required=False, default="points")
+    wallet = StrictText(max_length=20, required=False, default="points")
 
     def validate_amount(self, value: int) -> int:
         if value == 0:

@@ -43,6 +43,7 @@ class PointsOut(serializers.Serializer[Any]):
 
     points = BalanceOut()
     growth = BalanceOut()
+    wallets = serializers.DictField(child=BalanceOut(), help_text="The brand's other wallets.")
 
 
 class StandingOut(serializers.Serializer[Any]):
@@ -100,6 +101,9 @@ class EntryOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     source = serializers.DictField(allow_null=True)  # type: ignore[assignment]
     cause = serializers.DictField(allow_null=True)
+    shortfall = serializers.IntegerField(
+        help_text="What a clawback could not take, or a cap cut off a credit."
+    )
     lots = LotOut(many=True)
 
 
@@ -257,6 +261,7 @@ def entry(value: EntryView) -> dict[str, Any]:
         "at": time(value.at),
         "source": {"type": value.source_type, "id": value.source_id} if value.source_type else None,
         "cause": value.cause,
+        "shortfall": value.shortfall,
         "lots": [
             {
                 "expires_on": day(lot.expires_on) if lot.expires_on.year < 9999 else None,

@@ -4,7 +4,7 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from api import webhooks
-from api.brand_v1 import benefits, earning, events, jobs, members, purchases
+from api.brand_v1 import benefits, earning, events, jobs, members, points, purchases
 
 
 class HoldVerb(StringConverter):
@@ -19,7 +19,14 @@ class RedemptionVerb(StringConverter):
     regex = "confirm|cancel|fulfil"
 
 
+class DecisionVerb(StringConverter):
+    """What becomes of a request for an adjustment."""
+
+    regex = "approve|refuse|withdraw"
+
+
 register_converter(HoldVerb, "hold_verb")
+register_converter(DecisionVerb, "decision_verb")
 register_converter(RedemptionVerb, "redemption_verb")
 _for = webhooks.for_brand
 
@@ -30,6 +37,17 @@ urlpatterns: list[URLPattern] = [
     path("members/<str:external_id>/points/entries", members.PointEntries.as_view()),
     path("members/<str:external_id>/points/adjustments", members.Adjustments.as_view()),
     path("members/<str:external_id>/benefits", benefits.MemberBenefits.as_view()),
+    path("members/<str:external_id>/points/lots", points.Lots.as_view()),
+    path("members/<str:external_id>/points/spend", points.Spend.as_view()),
+    path("members/<str:external_id>/points/entries/<int:seq>/reverse", points.Reverse.as_view()),
+    path("wallets", points.Wallets.as_view()),
+    path("points/transfers", points.Transfers.as_view()),
+    path("points/adjustments", points.AdjustmentRequests.as_view()),
+    path(
+        "points/adjustments/<int:request_id>/<decision_verb:verb>",
+        points.AdjustmentDecision.as_view(),
+    ),
+    path("points/liability", points.LiabilityDays.as_view()),
     path("points/holds", members.Holds.as_view()),
     path("points/holds/<uuid:hold_id>/<hold_verb:verb>", members.HoldEnd.as_view()),
     path("purchases", purchases.Purchases.as_view()),

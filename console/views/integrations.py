@@ -34,6 +34,7 @@ SCOPES = (
     ("events:read", _l("Read what happened")),
     ("points:read", _l("Read points")),
     ("points:write", _l("Change and hold points")),
+    ("points:approve", _l("Consent to adjustments of others")),
     ("benefits:read", _l("Read benefits and redemptions")),
     ("redemptions:write", _l("Redeem benefits")),
     ("mall:read", _l("Read the points mall")),

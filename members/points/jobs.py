@@ -1,6 +1,6 @@
 """The jobs of this room. Each works in chunks, a transaction each, and may run again at any time."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from django.db import transaction
@@ -9,9 +9,11 @@ from members.points.models import Wallet
 from members.points.operations import (
     activate_chunk,
     expire_chunk,
+    list_days_due,
     notify_chunk,
     open_accounts_chunk,
     release_expired_holds,
+    snapshot_liability,
 )
 from members.points.values import Chunk
 from tenants.jobs.registry import JobRun
@@ -69,6 +71,23 @@ def open_wallet(run: JobRun) -> None:
                 run.complete({"accounts": opened})
                 return
         run.progress(opened)
+
+
+def snapshot(run: JobRun) -> None:
+    """Compute what outstanding points are worth at the end of each day up to yesterday.
+
+    A parameter `since` computes again from that day on, of all wallets.
+    """
+    days = 0
+    asked = run.parameters.get("since")
+    for wallet in Wallet.objects.order_by("id"):
+        since, until = list_days_due(wallet=wallet.code, at=run.at)
+        if asked:
+            since = date.fromisoformat(asked)
+        days += snapshot_liability(wallet=wallet.code, since=since, until=until, at=run.at)
+        run.progress(days)
+    with transaction.atomic():
+        run.complete({"days": days})
 
 
 def _work_off(run: JobRun, operation: _ChunkOperation) -> None:

@@ -532,9 +532,9 @@ class ExpiryNotice(models.Model):
 class LiabilityDay(models.Model):
     """What a wallet's points were worth at the end of one of the brand's days.
 
-    Recomputable at any time from balances, lots and journal (`liability.snapshot`). `outstanding`
-    is balances and holds; `pending`, `held` and `debt` are parts of it. `issued`, `spent`,
-    `expired` and `corrected` are what the day moved. `matured` points' lots ended in the 365 days
+    Recomputable at any time from balances, lots and journal (`operations.snapshot_liability`). `outstanding`
+    is balances less debts, and holds; `held` is a part of it. `issued` (less what was taken back),
+    `spent`, `expired` and `corrected` are what the day moved. `matured` points' lots ended in the 365 days
     before, `lapsed` of them unused: the share that `breakage` expects of what is outstanding.
     """
 
@@ -542,7 +542,6 @@ class LiabilityDay(models.Model):
     on_date = models.DateField()
     outstanding = models.BigIntegerField()
     held = models.BigIntegerField()
-    debt = models.BigIntegerField()
     issued = models.BigIntegerField()
     spent = models.BigIntegerField()
     expired = models.BigIntegerField()

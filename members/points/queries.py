@@ -7,19 +7,23 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BigIntegerField, F, Sum
+from django.db.models import BigIntegerField, Count, F, Sum
 from django.db.models.functions import Coalesce
 
 from members.points._calls import brand_day, wallet_id
-from members.points.errors import AccountMissingError
+from members.points._lot_history import histories_of, page_of_lots
+from members.points.errors import AccountMissingError, RequestMissingError
 from members.points.models import (
     FIRST_DAY,
     NEVER,
     WHILE_ACTIVE,
     Account,
+    AdjustmentRequest,
     Entry,
     Hold,
+    LiabilityDay,
     Lot,
+    Transfer,
     Wallet,
 )
 from members.points.values import (
@@ -30,7 +34,9 @@ from members.points.values import (
     HoldView,
     Liability,
     LotChange,
+    LotHistory,
     LotView,
+    TransferAllowance,
 )
 
 __all__ = [
@@ -41,18 +47,30 @@ __all__ = [
     "HoldView",
     "Liability",
     "LotChange",
+    "LotHistory",
     "LotView",
+    "TransferAllowance",
     "available_sql",
+    "count_requests",
     "double_entry",
     "entry_view",
     "expiring_sql",
+    "get_account",
+    "get_allowance",
     "get_balance",
     "get_balances",
     "get_entry",
     "get_hold",
+    "get_request",
+    "get_wallet",
     "liability",
     "list_entries",
+    "list_liability",
+    "list_lot_histories",
     "list_lots",
+    "list_requests",
+    "list_transfers_by_key",
+    "list_wallets",
     "lot_view",
 ]
 
@@ -276,4 +294,115 @@ def entry_view(entry: Entry) -> EntryView:
         shortfall=entry.shortfall or 0,
         cause=entry.cause,
         lots=changes,
+    )
+
+
+def list_lot_histories(
+    *, owner_id: int, wallet: str = "points", before_seq: int | None = None, limit: int = 50
+) -> list[LotHistory]:
+    """Return all lots, spent ones too, newest first, each with its credit and every move.
+
+    `before_seq` is the last number already seen.
+    """
+    account = Account.objects.filter(owner_id=owner_id, wallet_id=wallet_id(wallet)).first()
+    if account is None:
+        return []
+    lots = page_of_lots(account, before=before_seq, limit=limit)
+    made = Entry.objects.filter(account=account, seq__in={lot.seq for lot in lots})
+    return histories_of(
+        account,
+        lots,
+        views=[lot_view(lot, good_until=account.good_until) for lot in lots],
+        origins={entry.seq: entry_view(entry) for entry in made},
+    )
+
+
+def get_account(*, owner_id: int, wallet: str = "points") -> Account:
+    """Return an owner's account: what it owes, and until when it is active.
+
+    :raises AccountMissingError: if there is none.
+    """
+    found = Account.objects.filter(owner_id=owner_id, wallet_id=wallet_id(wallet)).first()
+    if found is None:
+        raise AccountMissingError(owner_id=owner_id, wallet=wallet)
+    return found
+
+
+def list_wallets() -> list[Wallet]:
+    """Return the brand's wallets, `points` and `growth` first."""
+    return list(Wallet.objects.order_by("id"))
+
+
+def get_wallet(*, wallet: str = "points") -> Wallet:
+    """Return a wallet with its rules.
+
+    :raises WalletMissingError: if there is none of that code.
+    """
+    return Wallet.objects.get(id=wallet_id(wallet))
+
+
+def list_requests(
+    *,
+    state: str | None = None,
+    owner_id: int | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[AdjustmentRequest]:
+    """Return requests for adjustments, newest first; `before` is the last key already seen."""
+    found = AdjustmentRequest.objects.select_related("wallet").order_by("-id")
+    if state is not None:
+        found = found.filter(state=state)
+    if owner_id is not None:
+        found = found.filter(owner_id=owner_id)
+    if before is not None:
+        found = found.filter(id__lt=before)
+    return list(found[:limit])
+
+
+def count_requests() -> int:
+    """Return how many adjustments wait for consent."""
+    return AdjustmentRequest.objects.filter(state=AdjustmentRequest.State.PENDING).count()
+
+
+def get_request(*, request_id: int) -> AdjustmentRequest:
+    """Return one request.
+
+    :raises RequestMissingError: if there is none.
+    """
+    found = AdjustmentRequest.objects.select_related("wallet").filter(pk=request_id).first()
+    if found is None:
+        raise RequestMissingError(request=request_id)
+    return found
+
+
+def get_allowance(*, owner_id: int, at: datetime, wallet: str = "points") -> TransferAllowance:
+    """Return what an owner may still pass on today, by the wallet's rules."""
+    rules = get_wallet(wallet=wallet)
+    day = Transfer.objects.filter(
+        from_account__owner_id=owner_id, from_account__wallet=rules, on_date=brand_day(at)
+    ).aggregate(points=Coalesce(Sum("points"), 0, output_field=BigIntegerField()), n=Count("id"))
+    points = rules.transfer_day_points
+    times = rules.transfer_day_count
+    return TransferAllowance(
+        is_on=rules.transfers_on,
+        minimum=rules.transfer_min,
+        points_left=None if points is None else max(points - day["points"], 0),
+        times_left=None if times is None else max(times - day["n"], 0),
+    )
+
+
+def list_transfers_by_key(*, transfer_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Return sender and receiver, as owners, of transfers by their keys."""
+    rows = Transfer.objects.filter(pk__in=list(transfer_ids)).values_list(
+        "pk", "from_account__owner_id", "to_account__owner_id"
+    )
+    return {key: (sender, receiver) for key, sender, receiver in rows}
+
+
+def list_liability(*, wallet: str = "points", since: date, until: date) -> list[LiabilityDay]:
+    """Return the computed days of a wallet in [since, until], oldest first."""
+    return list(
+        LiabilityDay.objects.filter(
+            wallet_id=wallet_id(wallet), on_date__gte=since, on_date__lte=until
+        ).order_by("on_date")
     )

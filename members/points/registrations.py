@@ -8,6 +8,7 @@ from members.points.jobs import (
     expire_due,
     open_wallet,
     release_due_holds,
+    snapshot,
     tell_expiring,
 )
 from tenants.events.registry import on_event
@@ -30,6 +31,12 @@ register_job(
     title=_("Notices of points about to expire"),
     handler=tell_expiring,
     schedule=daily(hour=7, minute=30),
+)
+register_job(
+    "points.liability",
+    title=_("Liability and expected breakage of points"),
+    handler=snapshot,
+    schedule=daily(hour=1, minute=5),
 )
 register_job("points.open_accounts", title=_("Accounts of a new wallet"), handler=open_wallet)
 register_job(

@@ -161,6 +161,16 @@ class LotHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferAllowance:
+    """What an owner may still pass on today; None: no limit."""
+
+    is_on: bool
+    minimum: int
+    points_left: int | None
+    times_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class HoldView:
     """One hold, found by its key or address."""
 

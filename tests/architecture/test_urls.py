@@ -18,6 +18,7 @@ _SAMPLES = {
     "uuid": "00000000-0000-7000-8000-000000000000",
     "date": "2026-01-01",
     "holdverb": "capture",
+    "decisionverb": "approve",
     "redemptionverb": "cancel",
 }
 

@@ -22,6 +22,7 @@ from members.points.operations.adjustments import (
     withdraw_adjustment,
 )
 from members.points.operations.holds import capture, hold, release, release_expired_holds
+from members.points.operations.liability import list_days_due, snapshot_liability
 from members.points.operations.nights import (
     activate_chunk,
     expire_chunk,
@@ -78,6 +79,7 @@ __all__ = [
     "earn_many",
     "expire_chunk",
     "hold",
+    "list_days_due",
     "note_activity",
     "notify_chunk",
     "open_accounts",
@@ -88,6 +90,7 @@ __all__ = [
     "release",
     "release_expired_holds",
     "reverse",
+    "snapshot_liability",
     "spend",
     "transfer",
     "withdraw_adjustment",

@@ -20,6 +20,7 @@ from members.points._calls import (
 from members.points._events import tell
 from members.points.errors import HoldNotOpenError
 from members.points.models import Entry, Hold
+from members.points.operations.postings import check_chosen
 from members.points.values import EntryRef, Posting, Source
 
 
@@ -33,16 +34,21 @@ def hold(
     source: Source,
     wallet: str = "points",
     cause: dict[str, Any] | None = None,
+    is_chosen: bool = False,
 ) -> Posting:
     """Set points aside, until they are captured or released; after `until` a job releases them.
 
-    Event: `points.held`.
+    Event: `points.held`. `is_chosen` says that the member has chosen the number: then the wallet's
+    minimum and step hold.
 
     The hold is named later by this posting's `ref` or by its key.
 
     :raises InsufficientPointsError, InvalidPointsError, AccountMissingError, KeyReusedError: as
         `redeem`.
+    :raises SpendRuleError: as `spend`, where the number is chosen.
     """
+    if is_chosen:
+        check_chosen(wallet=wallet, amount=amount)
     with transaction.atomic():
         posting = post(
             "points_spend",
