@@ -44,7 +44,17 @@ from members.segments.models import (
     SegmentMember,
     ValueSegmentRule,
 )
-from members.tiers.models import MemberTier, Tier, TierChange, TierRun, TierScheme
+from members.tiers.models import (
+    MemberTier,
+    PaidPlan,
+    PaidTerm,
+    Tier,
+    TierChange,
+    TierPin,
+    TierRun,
+    TierScheme,
+    TierWelcome,
+)
 
 __all__ = [
     "Account",
@@ -73,6 +83,8 @@ __all__ = [
     "MemberScore",
     "MemberTier",
     "OccasionEarning",
+    "PaidPlan",
+    "PaidTerm",
     "Purchase",
     "PurchaseLine",
     "Refund",
@@ -86,8 +98,10 @@ __all__ = [
     "Store",
     "Tier",
     "TierChange",
+    "TierPin",
     "TierRun",
     "TierScheme",
+    "TierWelcome",
     "Transfer",
     "ValueSegmentRule",
     "Wallet",

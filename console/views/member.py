@@ -214,7 +214,8 @@ def _tiers(_request: StaffRequest, member: Member) -> Context:
         "rows": [
             {
                 "change": change,
-                "is_up": change.metric_value >= change.threshold,
+                "is_up": change.is_up,
+                "is_hidden": change.from_tier_id == change.to_tier_id,
                 "is_money": metrics.get(change.scheme_version) == TierScheme.Metric.SPEND,
                 "metric": TierScheme.Metric(metrics[change.scheme_version]).label,
             }

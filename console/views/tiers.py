@@ -49,7 +49,7 @@ def index(request: StaffRequest) -> HttpResponse:
         "changes": [
             {
                 "change": change,
-                "is_up": change.metric_value >= change.threshold,
+                "is_up": change.is_up,
                 "is_money": metrics.get(change.scheme_version) == TierScheme.Metric.SPEND,
             }
             for change in queries.list_recent_changes(since=now - _RECENT, limit=_SHOWN)

@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from members.tiers._metrics import wallet_of
+from members.tiers._metrics import beginning_of, wallet_of
 from members.tiers.models import Tier, TierScheme
 from members.tiers.rules import is_periodic, keep_window
 
@@ -25,7 +25,8 @@ _STORED = """
 SELECT stored.member_id FROM members_membertier AS stored
 WHERE stored.is_due OR stored.grace_until IS NOT NULL OR stored.since >= %(last_day)s
     OR stored.valid_until <= %(valid_until)s
-    OR (stored.tier_id = ANY(%(sliding)s::bigint[]) AND COALESCE(stored.spare < 0, TRUE))
+    OR (COALESCE(stored.earned_tier_id, stored.tier_id) = ANY(%(sliding)s::bigint[])
+        AND COALESCE(stored.spare < 0, TRUE))
 """
 _ENTERED = """
 SELECT account.owner_id
@@ -38,22 +39,22 @@ WHERE entry.at >= %(since)s AND account.wallet_id = %(wallet)s
 _LEFT_JOURNAL = """
 WITH gone AS MATERIALIZED (
     SELECT account_id, sum(delta) AS amount FROM members_entry
-    WHERE at >= (%(from_on)s::date::timestamp AT TIME ZONE %(zone)s)
-        AND at < (%(to_on)s::date::timestamp AT TIME ZONE %(zone)s)
+    WHERE at >= {from_at} AND at < {to_at}
         AND delta > 0 AND kind IN (1, 5)
     GROUP BY account_id
 )
 SELECT stored.member_id, gone.amount
 FROM gone JOIN members_account AS account ON account.id = gone.account_id
 JOIN members_membertier AS stored ON stored.member_id = account.owner_id
-WHERE account.wallet_id = %(wallet)s AND stored.tier_id = %(tier)s AND stored.spare >= 0
+WHERE account.wallet_id = %(wallet)s
+    AND COALESCE(stored.earned_tier_id, stored.tier_id) = %(tier)s AND stored.spare >= 0
 """
 _LEFT_DAYS = """
 SELECT stored.member_id, sum({amount}) AS amount
 FROM members_memberday AS day
 JOIN members_membertier AS stored ON stored.member_id = day.member_id
 WHERE day.on_date >= %(from_on)s AND day.on_date < %(to_on)s
-    AND stored.tier_id = %(tier)s AND stored.spare >= 0
+    AND COALESCE(stored.earned_tier_id, stored.tier_id) = %(tier)s AND stored.spare >= 0
 GROUP BY stored.member_id
 """
 
@@ -96,11 +97,14 @@ def leaving_queries(
     days = _LEFT_DAYS.format(
         amount=spent if scheme.metric == TierScheme.Metric.SPEND else "day.orders"
     )
+    journal = _LEFT_JOURNAL.format(
+        from_at=beginning_of("%(from_on)s"), to_at=beginning_of("%(to_on)s")
+    )
     for tier in tiers[1:]:
         left = _left(scheme, tier, last.on, on)
         if left is not None:
             yield (
-                days if wallet is None else _LEFT_JOURNAL,
+                days if wallet is None else journal,
                 {
                     "from_on": left[0],
                     "to_on": left[1],

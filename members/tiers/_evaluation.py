@@ -1,6 +1,6 @@
-"""Evaluation of many members as one statement: `rules.decide` in SQL.
+"""Evaluation of many members as one statement: `rules.decide` and `rules.held_rank` in SQL.
 
-Arrays hold what belongs to each tier, at the place of its rank. The statement writes the rows
+`rank` is of the tier earned, `held_rank` of the tier held, which differs under a pin. Arrays hold what belongs to each tier, at the place of its rank. The statement writes the rows
 that change, appends the evidence, and gives back what has to be told. In three forms: the night
 over a range of keys; upgrades only, over a list of members, after an import; and the multiplier
 that was in force before each purchase of an import.
@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
+from django.db import connection
+
 from members.tiers._metrics import metric_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
 from members.tiers.rules import is_periodic, keep_window, match_tier, window_on
 
 _STATE = """
 WITH state AS (
-    SELECT member.id AS member_id, stored.tier_id AS old_tier_id,
+    SELECT member.id AS member_id, stored.tier_id AS old_tier_id, stored.earned_tier_id,
         COALESCE(known.rank, 1) AS rank, COALESCE(known.is_other, FALSE) AS is_other,
+        COALESCE(held.rank, 1) AS held_rank, COALESCE(held.is_other, FALSE) AS is_held_other,
+        pinned.exact_rank, pinned.least_rank,
         stored.valid_until, stored.grace_until,
         COALESCE(stored.evaluated_on >= %(on)s AND stored.tier_id = ANY(%(tier_ids)s::bigint[]),
             FALSE) AS is_fresh,
@@ -27,7 +31,21 @@ WITH state AS (
     FROM members_member AS member
     LEFT JOIN members_membertier AS stored ON stored.member_id = member.id
     LEFT JOIN unnest(%(known_ids)s::bigint[], %(known_ranks)s::int[], %(known_other)s::bool[])
-        AS known (tier_id, rank, is_other) ON known.tier_id = stored.tier_id
+        AS known (tier_id, rank, is_other)
+        ON known.tier_id = COALESCE(stored.earned_tier_id, stored.tier_id)
+    LEFT JOIN unnest(%(known_ids)s::bigint[], %(known_ranks)s::int[], %(known_other)s::bool[])
+        AS held (tier_id, rank, is_other) ON held.tier_id = stored.tier_id
+    CROSS JOIN LATERAL (
+        SELECT max(pin_rank) FILTER (WHERE mode = 'exactly') AS exact_rank,
+            max(pin_rank) FILTER (WHERE mode = 'at_least') AS least_rank
+        FROM (
+            SELECT mode, (%(known_ranks)s::int[])[
+                array_position(%(known_ids)s::bigint[], tier_id)] AS pin_rank
+            FROM members_tierpin
+            WHERE stored.earned_tier_id IS NOT NULL AND member_id = member.id
+                AND applied_at IS NOT NULL AND ended_at IS NULL
+        ) AS pin
+    ) AS pinned
     WHERE {members} AND member.status <> 'erased'
 ), dated AS (
     SELECT state.*, {dates}
@@ -43,18 +61,28 @@ WITH state AS (
 _WRITE = """, {decided}, outcome AS (
     SELECT decided.*,
         COALESCE(old_tier_id, (%(tier_ids)s::bigint[])[1]) AS from_tier_id,
-        new_rank <> rank OR is_other AS is_change,
+        (%(tier_ids)s::bigint[])[new_held_rank] AS new_tier_id,
+        CASE WHEN earned_tier_id IS NOT NULL THEN new_reached_id END AS new_earned_id,
+        new_held_rank <> held_rank OR is_held_other AS is_change,
+        new_rank <> rank OR is_other AS is_earned_change,
+        new_held_rank - held_rank AS steps,
+        -- Told of a danger that a pin averts, a member would not understand.
+        is_notice AND exact_rank IS NULL AND COALESCE(least_rank, 0) < rank AS is_told,
         CASE WHEN is_fresh AND new_rank = rank THEN spare
             WHEN %(is_rolling)s AND rank > 1 AND new_rank = rank AND NOT is_other
             THEN keep_metric - keep END AS new_spare,
-        (new_tier_id, new_valid_until, new_grace_until)
-            IS DISTINCT FROM (old_tier_id, valid_until, grace_until) AS is_moved
+        ((%(tier_ids)s::bigint[])[new_held_rank],
+            CASE WHEN earned_tier_id IS NOT NULL THEN new_reached_id END,
+            new_valid_until, new_grace_until)
+            IS DISTINCT FROM (old_tier_id, earned_tier_id, valid_until, grace_until) AS is_moved
     FROM (
-        SELECT decided.*, (%(tier_ids)s::bigint[])[new_rank] AS new_tier_id FROM decided
+        SELECT decided.*, (%(tier_ids)s::bigint[])[new_rank] AS new_reached_id,
+            COALESCE(exact_rank, GREATEST(new_rank, least_rank)) AS new_held_rank
+        FROM decided
     ) AS decided
 ), updated AS (
     UPDATE members_membertier AS stored SET
-        tier_id = outcome.new_tier_id,
+        tier_id = outcome.new_tier_id, earned_tier_id = new_earned_id,
         since = CASE WHEN is_change THEN %(at)s ELSE stored.since END,
         evaluated_on = CASE WHEN is_moved THEN %(on)s ELSE stored.evaluated_on END,
         metric_value = CASE WHEN is_moved THEN outcome.metric ELSE stored.metric_value END,
@@ -75,24 +103,32 @@ _WRITE = """, {decided}, outcome AS (
 ), written AS (
     SELECT member_id FROM updated UNION ALL SELECT member_id FROM added
 ), evidence AS (
-    INSERT INTO members_tierchange (member_id, from_tier_id, to_tier_id, at, cause, metric_value,
-        threshold, window_from, window_to, journal_seq, scheme_version)
-    SELECT member_id, from_tier_id, new_tier_id, %(at)s,
+    INSERT INTO members_tierchange (member_id, from_tier_id, to_tier_id, earned_tier_id, at, cause,
+        metric_value, threshold, window_from, window_to, journal_seq, scheme_version, zone)
+    SELECT member_id, from_tier_id, new_tier_id, new_reached_id, %(at)s,
         {cause},
         {evidence_metric},
         CASE WHEN new_rank < rank THEN keep ELSE (%(entries)s::bigint[])[new_rank] END,
         {evidence_from}, %(to_on)s,
         (SELECT seq FROM members_account
             WHERE owner_id = member_id AND wallet_id = %(wallet)s::smallint),
-        %(version)s
+        %(version)s, %(zone)s
     FROM outcome JOIN written USING (member_id)
-    WHERE is_change
+    WHERE is_change OR is_earned_change
     ORDER BY member_id
+), welcomed AS (
+    INSERT INTO members_tierwelcome (member_id, tier_code, at)
+    SELECT member_id, (%(codes)s::varchar[])[new_held_rank], %(at)s
+    FROM outcome JOIN written USING (member_id)
+    WHERE steps > 0
+    ORDER BY member_id
+    ON CONFLICT DO NOTHING
+    RETURNING member_id
 )
-SELECT member_id, from_tier_id, new_tier_id, new_rank - rank, {evidence_metric}, keep,
-    keep_metric, new_grace_until, is_notice, is_change
-FROM outcome JOIN written USING (member_id)
-WHERE is_change OR is_notice
+SELECT member_id, from_tier_id, new_tier_id, steps, {evidence_metric}, keep,
+    keep_metric, new_grace_until, is_told, welcomed.member_id IS NOT NULL
+FROM outcome JOIN written USING (member_id) LEFT JOIN welcomed USING (member_id)
+WHERE is_change OR is_told
 ORDER BY member_id
 """
 
@@ -171,16 +207,21 @@ decided AS (
     FROM measured WHERE target > rank
 )"""
 
+_MEASURED = (
+    " SELECT member_id, rank, held_rank, metric, keep_metric, keep FROM measured ORDER BY member_id"
+)
+
 # Gains count in their order; the tier before the first is the one held.
 _MULTIPLIERS = """
 UPDATE {table} AS gained SET multiplier_bp = (%(multipliers)s::int[])[before.rank]
 FROM (
-    SELECT listed.ordinal, GREATEST(measured.rank, width_bucket(
+    SELECT listed.ordinal, COALESCE(measured.exact_rank, GREATEST(measured.least_rank,
+        measured.rank, width_bucket(
         measured.metric - CASE WHEN %(is_counted)s THEN
             sum(listed.counts) OVER (PARTITION BY listed.member_id) ELSE 0 END
         + sum(listed.counts) OVER (PARTITION BY listed.member_id ORDER BY listed.ordinal
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-        %(entries)s::bigint[])) AS rank
+        %(entries)s::bigint[]))) AS rank
     FROM measured JOIN LATERAL (
         SELECT gain.ordinal, gain.member_id,
             CASE WHEN gain.local_date < %(to_on)s AND (measured.metric_from IS NULL
@@ -204,15 +245,27 @@ class Frame:
     zone: str
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredMember:
+    """Ranks earned and held of one member, the metric for rising and keeping, the keep threshold."""
+
+    member_id: int
+    rank: int
+    held_rank: int
+    metric: int
+    keep_metric: int
+    keep: int
+
+
 Statement: TypeAlias = tuple[str, dict[str, Any]]
 
 
 def evaluation_statement(frame: Frame, *, members: str) -> Statement:
     """Return the statement that evaluates some members, and its parameters.
 
-    `members` is a condition on `member.id`, whose parameters the caller adds. One row for each member to be told of something: member,
-    tier before, tier now, steps, metric, keep threshold, keep metric, day of loss, is it a
-    notice, is it a change.
+    `members` is a condition on `member.id`, whose parameters the caller adds. One row for each
+    member to be told of something: member, tier before, tier now, steps, metric, keep threshold,
+    keep metric, day of loss, is it a notice, is it the first time in that tier.
     """
     periodic = is_periodic(frame.scheme.window)
     lower = "rank - 1"
@@ -256,6 +309,14 @@ def multiplier_statement(frame: Frame, *, table: str) -> Statement:
     return state + _MULTIPLIERS.format(table=table), params
 
 
+def measure_many(frame: Frame, *, member_ids: Sequence[int]) -> list[MeasuredMember]:
+    """Return where members stand by the metric, as the night would see it; erased ones left out."""
+    text, params = _state(frame, "member.id = ANY(%(members)s)")
+    with connection.cursor() as cursor:
+        cursor.execute(text + _MEASURED, {**params, "members": list(member_ids)})
+        return [MeasuredMember(*row) for row in cursor.fetchall()]
+
+
 def _write(periodic: bool, *, decided: str, cause: str) -> str:
     return _WRITE.format(
         decided=decided,
@@ -283,6 +344,7 @@ def _state(frame: Frame, members: str) -> Statement:
         "to_on": on + timedelta(days=1),
         "from_on": None if periodic else span.from_on,
         "tier_ids": [tier.pk for tier in tiers],
+        "codes": [tier.code for tier in tiers],
         "entries": [tier.entry_threshold for tier in tiers],
         "keeps": [tier.keep_threshold for tier in tiers],
         "graces": [tier.grace_days for tier in tiers],

@@ -1,6 +1,7 @@
 """One member's tier, as read for an operation or a page: what is held, and the metric."""
 
-from datetime import datetime
+import json
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -11,14 +12,19 @@ from members.profiles.errors import MemberNotFoundError
 from members.tiers._metrics import metric_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
 from members.tiers.rules import keep_window, match_tier, window_on
-from members.tiers.values import Holding, Measured
+from members.tiers.values import HeldPin, Holding, Measured
 from tenants.brands.context import current_brand, current_schema
 
 # Who holds what, under which scheme: one statement, which can lock the member's row.
 _READ = """
 SELECT member.enrolled_at, stored.tier_id, stored.since, stored.valid_until, stored.grace_until,
     (SELECT id FROM members_tierscheme WHERE status <> 'draft' AND starts_on <= %(on)s
-        ORDER BY version DESC LIMIT 1)
+        ORDER BY version DESC LIMIT 1),
+    stored.earned_tier_id,
+    CASE WHEN stored.earned_tier_id IS NOT NULL THEN (
+        SELECT jsonb_agg(jsonb_build_array(id, tier_id, source, mode, ends_on) ORDER BY id)
+        FROM members_tierpin
+        WHERE member_id = member.id AND applied_at IS NOT NULL AND ended_at IS NULL) END
 FROM members_member AS member
 LEFT JOIN members_membertier AS stored ON stored.member_id = member.id
 WHERE member.id = %(member)s
@@ -42,9 +48,12 @@ def read_holding(*, member_id: int, at: datetime, lock: bool = False) -> Holding
         row = cursor.fetchone()
     if row is None:
         raise MemberNotFoundError(member_id=member_id)
-    enrolled_at, stored_tier_id, since, valid_until, grace_until, scheme_id = row
+    enrolled_at, stored_tier_id, since, valid_until, grace_until, scheme_id, earned_id, pins = row
     scheme, tiers = (None, ()) if scheme_id is None else published(scheme_id)
-    tier = match_tier(tiers, _find(stored_tier_id, tiers)) if scheme is not None else None
+    tier = earned = None
+    if scheme is not None:
+        tier = match_tier(tiers, _find(stored_tier_id, tiers))
+        earned = tier if earned_id is None else match_tier(tiers, _find(earned_id, tiers))
     return Holding(
         member_id=member_id,
         on=on,
@@ -52,7 +61,10 @@ def read_holding(*, member_id: int, at: datetime, lock: bool = False) -> Holding
         scheme=scheme,
         tiers=tiers,
         stored_tier_id=stored_tier_id,
+        stored_earned_id=earned_id,
         tier=tier,
+        earned=earned,
+        pins=_pins(pins, tiers),
         since=since,
         valid_until=valid_until,
         grace_until=grace_until,
@@ -64,7 +76,7 @@ def measure(holding: Holding) -> Measured:
 
     One statement; the holding has a scheme.
     """
-    scheme, tier = holding.scheme, holding.tier
+    scheme, tier = holding.scheme, holding.earned
     if scheme is None or tier is None:
         raise ValueError("no scheme is in force")
     span = window_on(scheme, on=holding.on, enrolled_on=holding.enrolled_on)
@@ -98,6 +110,21 @@ def measure(holding: Holding) -> Measured:
             params,
         )
         return Measured(*cursor.fetchone())
+
+
+def _pins(found: str | None, tiers: tuple[Tier, ...]) -> tuple[HeldPin, ...]:
+    if not found or not tiers:
+        return ()
+    return tuple(
+        HeldPin(
+            pin_id=pin_id,
+            tier=match_tier(tiers, _find(tier_id, tiers)),
+            source=source,
+            mode=mode,
+            ends_on=date.fromisoformat(ends_on),
+        )
+        for pin_id, tier_id, source, mode, ends_on in json.loads(found)
+    )
 
 
 def published(scheme_id: int) -> tuple[TierScheme, tuple[Tier, ...]]:

@@ -22,7 +22,14 @@ _INSTANT = (
     "WHERE undone.account_id = entry.account_id AND undone.seq = entry.ref_seq) "
     "ELSE entry.at END"
 )
-_SINCE_INSTANT = "{from_on} IS NULL OR at >= ({from_on}::date::timestamp AT TIME ZONE %(zone)s)"
+# Where clocks go back over midnight, a day begins with the first of its two midnights; the
+# database takes the second.
+_BEGINNING = (
+    "(({on}::date::timestamp AT TIME ZONE {zone}) - CASE WHEN (({on}::date::timestamp "
+    "AT TIME ZONE {zone}) - interval '1 hour') AT TIME ZONE {zone} >= {on}::date "
+    "THEN interval '1 hour' ELSE interval '0' END)"
+)
+_SINCE_INSTANT = "{from_on} IS NULL OR at >= {beginning}"
 _SINCE_DAY = "{from_on} IS NULL OR on_date >= {from_on}::date"
 
 _WALLETS = {TierScheme.Metric.POINTS_EARNED: 1, TierScheme.Metric.GROWTH: 2}
@@ -34,36 +41,52 @@ def wallet_of(metric: str) -> int | None:
 
 
 def metric_sql(
-    metric: str, *, member: str, metric_from: str, keep_from: str, to_on: str, until: str = ""
+    metric: str,
+    *,
+    member: str,
+    metric_from: str,
+    keep_from: str,
+    to_on: str,
+    until: str = "",
+    zone: str = "%(zone)s",
 ) -> str:
     """Return a query with one row: `metric` and `keep_metric` of a member, as bigint.
 
     All arguments but the first are SQL expressions: the member's key, the first days of the two
-    windows (null: all time) and the day after both. It uses the parameter `zone`. `until` limits
-    the journal to its first entries, as they were when a decision was made.
+    windows (null: all time) and the day after both. `zone` is the time zone of these days. `until`
+    limits the journal to its first entries, as they were when a decision was made.
 
     For many members use it as a lateral join: it then walks from each member by primary key,
     whatever the planner knows of tables that an import has just filled.
     """
     columns, tables = _rows(metric, member=member, to_on=to_on, until=until)
     return (
-        f"SELECT {_sums(metric, metric_from, keep_from)} "  # noqa: S608
-        f"FROM (SELECT {columns} FROM {tables}) AS counted{_before(metric, to_on)}"
+        f"SELECT {_sums(metric, metric_from, keep_from, zone)} "  # noqa: S608
+        f"FROM (SELECT {columns} FROM {tables}) AS counted{_before(metric, to_on, zone)}"
     )
 
 
-def _sums(metric: str, metric_from: str, keep_from: str) -> str:
-    since = _SINCE_DAY if wallet_of(metric) is None else _SINCE_INSTANT
+def beginning_of(on: str, *, zone: str = "%(zone)s") -> str:
+    """Return the instant at which a brand day begins; both are SQL expressions."""
+    return _BEGINNING.format(on=on, zone=zone)
+
+
+def _sums(metric: str, metric_from: str, keep_from: str, zone: str) -> str:
+    def since(first: str) -> str:
+        if wallet_of(metric) is None:
+            return _SINCE_DAY.format(from_on=first)
+        return _SINCE_INSTANT.format(from_on=first, beginning=beginning_of(first, zone=zone))
+
     return ", ".join(
-        f"COALESCE(sum(amount) FILTER (WHERE {since.format(from_on=first)}), 0)::bigint AS {name}"
+        f"COALESCE(sum(amount) FILTER (WHERE {since(first)}), 0)::bigint AS {name}"
         for name, first in (("metric", metric_from), ("keep_metric", keep_from))
     )
 
 
-def _before(metric: str, to_on: str) -> str:
+def _before(metric: str, to_on: str, zone: str) -> str:
     if wallet_of(metric) is None:
         return ""
-    return f" WHERE at < ({to_on}::timestamp AT TIME ZONE %(zone)s)"
+    return f" WHERE at < {beginning_of(to_on, zone=zone)}"
 
 
 def _rows(metric: str, *, member: str, to_on: str, until: str = "") -> tuple[str, str]:

@@ -9,13 +9,19 @@ from django.db.models import Max, Min
 
 from core.clock import local_date
 from members.profiles.models import Member
+from members.tiers.models import TierScheme
 from members.tiers.operations import (
     Evaluated,
+    Settled,
     evaluate_members,
     evaluate_range,
     find_candidates,
+    list_due,
     mark_replaced,
     note_run,
+    settle_members,
+    tell_of_endings,
+    tell_of_renewals,
 )
 from tenants.brands.context import current_brand
 from tenants.jobs.runs import JobRun
@@ -31,7 +37,12 @@ def run_evaluate(run: JobRun) -> None:
     `full` in the parameters looks at all members whatever the last run.
     """
     on = local_date(run.at, current_brand().timezone)
-    mark_replaced(on=on)
+    scheme = mark_replaced(on=on)
+    if scheme is None:
+        with transaction.atomic():
+            run.complete({"upgraded": 0, "downgraded": 0, "told": 0})
+        return
+    settled = _settle(run, scheme, on)
     members = None if run.parameters.get("full") else find_candidates(on=on)
     looked_at, parts = _parts(members, run, on)
     found = Evaluated()
@@ -41,15 +52,37 @@ def run_evaluate(run: JobRun) -> None:
             found += evaluate()
             if number == len(parts):
                 note_run(
-                    on=on, at=run.at, is_full=members is None, looked_at=looked_at, found=found
+                    scheme=scheme,
+                    on=on,
+                    at=run.at,
+                    is_full=members is None,
+                    looked_at=looked_at,
+                    found=found,
                 )
                 run.complete(
                     {
                         "upgraded": found.upgraded,
                         "downgraded": found.downgraded,
                         "told": found.told,
+                        **settled,
                     }
                 )
+
+
+def _settle(run: JobRun, scheme: TierScheme, on: date) -> dict[str, int]:
+    """Begin and end what was bought or set by hand, and tell of what will end."""
+    settled = Settled()
+    parts = list_due(on=on)
+    for number, members in enumerate(parts):
+        run.progress(number, len(parts))
+        settled += settle_members(member_ids=members, on=on, at=run.at)
+    found = {
+        "pins_began": settled.began,
+        "pins_ended": settled.ended,
+        "endings_told": tell_of_endings(on=on, at=run.at, notice_days=scheme.notice_days),
+        "renewals_told": tell_of_renewals(on=on, at=run.at, notice_days=scheme.notice_days),
+    }
+    return {name: count for name, count in found.items() if count}
 
 
 def _parts(

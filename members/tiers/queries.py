@@ -6,11 +6,13 @@ from datetime import date, datetime
 from django.db import connection
 from django.db.models import Count, F, Q
 
+from core.clock import local_date
 from members.tiers._holding import measure, published, read_holding
 from members.tiers.errors import SchemeNotFoundError
 from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
 from members.tiers.rules import is_periodic, match_tier, window_on
-from members.tiers.values import Holding, Measured, Standing, TierSize
+from members.tiers.values import HeldPin, Holding, Measured, Standing, TierSize
+from tenants.brands.context import current_brand
 
 _SIZES = """
 SELECT stored.tier_id, count(*)
@@ -71,31 +73,48 @@ def get_standing(*, member_id: int, at: datetime) -> Standing | None:
 
 def standing_of(*, holding: Holding, measured: Measured) -> Standing:
     """Make the standing from what was read; the holding has a scheme. See `Standing`."""
-    scheme, tier = holding.scheme, holding.tier
-    if scheme is None or tier is None:
+    scheme, tier, earned = holding.scheme, holding.tier, holding.earned
+    if scheme is None or tier is None or earned is None:
         raise ValueError("no scheme is in force")
     higher = [other for other in holding.tiers if other.rank > tier.rank]
     next_tier = higher[0] if higher else None
     span = window_on(scheme, on=holding.on, enrolled_on=holding.enrolled_on)
-    can_fall = tier.rank > 1 and scheme.downgrade_policy != TierScheme.DowngradePolicy.NEVER
-    to_keep = max(tier.keep_threshold - measured.keep_metric, 0) if can_fall else 0
-    valid_until = holding.grace_until if to_keep else None
-    if valid_until is None and can_fall and is_periodic(scheme.window):
-        valid_until = holding.valid_until
+    pin = _pin_that_holds(holding)
+    keep_threshold = tier.keep_threshold if pin is None else tier.entry_threshold
+    to_keep, valid_until = 0, None
+    if pin is not None:
+        if tier.rank > earned.rank:
+            to_keep = max(keep_threshold - measured.metric, 0)
+            valid_until = pin.ends_on
+    elif tier.rank > 1 and scheme.downgrade_policy != TierScheme.DowngradePolicy.NEVER:
+        to_keep = max(keep_threshold - measured.keep_metric, 0)
+        valid_until = holding.grace_until if to_keep else None
+        if valid_until is None and is_periodic(scheme.window):
+            valid_until = holding.valid_until
     return Standing(
         tier=tier,
         next_tier=next_tier,
         metric=scheme.metric,
         metric_value=measured.metric,
         missing=max(next_tier.entry_threshold - measured.metric, 0) if next_tier else 0,
-        keep_threshold=tier.keep_threshold,
+        keep_threshold=keep_threshold,
         missing_to_keep=to_keep,
         window_from=span.from_on,
         window_to=span.to_on,
         valid_until=valid_until,
         since=holding.since,
         tiers=holding.tiers,
+        earned=earned,
+        pin=pin,
     )
+
+
+def _pin_that_holds(holding: Holding) -> HeldPin | None:
+    """Return the pin without which the member would hold another tier: the last of them to end."""
+    if holding.tier == holding.earned:
+        return None
+    holding_it = [pin for pin in holding.pins if pin.tier == holding.tier]
+    return max(holding_it, key=lambda pin: pin.ends_on, default=None)
 
 
 def get_tiers_of(*, member_ids: list[int], on: date) -> Mapping[int, Tier]:
@@ -123,21 +142,44 @@ def tier_sizes(*, on: date) -> list[TierSize]:
     return [TierSize(tier, sizes[tier.pk]) for tier in tiers]
 
 
-def list_changes(*, member_id: int, limit: int = 50) -> list[TierChange]:
-    """Return a member's tier changes with both tiers, newest first."""
-    return list(
-        TierChange.objects.filter(member_id=member_id)
-        .select_related("from_tier", "to_tier")
-        .order_by("-id")[:limit]
+def list_changes(*, member_id: int, before: int | None = None, limit: int = 50) -> list[TierChange]:
+    """Return a member's tier changes with all tiers and pins, newest first.
+
+    Those of what is earned under a pin are among them: they have one tier on both sides.
+    """
+    changes = TierChange.objects.filter(member_id=member_id).select_related(
+        "from_tier", "to_tier", "earned_tier", "pin__tier"
     )
+    if before is not None:
+        changes = changes.filter(pk__lt=before)
+    return list(changes.order_by("-id")[:limit])
+
+
+def tier_as_of(*, member_id: int, at: datetime) -> Tier:
+    """Return the tier that a member held at an instant, by the evidence of the changes.
+
+    Before the first change: the first tier of the scheme that was in force.
+
+    :raises SchemeNotFoundError: if no scheme was in force then.
+    """
+    changes = TierChange.objects.filter(member_id=member_id).select_related("to_tier", "from_tier")
+    last = changes.filter(at__lte=at).order_by("-id").first()
+    if last is not None:
+        return last.to_tier
+    tiers = list_tiers(on=local_date(at, current_brand().timezone))
+    if not tiers:
+        raise SchemeNotFoundError
+    return tiers[0]
 
 
 def list_recent_changes(
     *, since: datetime, before: int | None = None, limit: int = 50
 ) -> list[TierChange]:
-    """Return tier changes of all members since an instant, newest first, those before a key."""
-    changes = TierChange.objects.filter(at__gte=since).select_related(
-        "member", "from_tier", "to_tier"
+    """Return changes of the tier held since an instant, newest first, those before a key."""
+    changes = (
+        TierChange.objects.filter(at__gte=since)
+        .exclude(from_tier=F("to_tier"))
+        .select_related("member", "from_tier", "to_tier", "pin")
     )
     if before is not None:
         changes = changes.filter(pk__lt=before)
@@ -147,8 +189,8 @@ def list_recent_changes(
 def count_moves(*, since: datetime) -> Mapping[str, int]:
     """Return how many tier changes since an instant were `up` and how many `down`."""
     found = TierChange.objects.filter(at__gte=since).aggregate(
-        up=Count("pk", filter=Q(metric_value__gte=F("threshold"))),
-        down=Count("pk", filter=Q(metric_value__lt=F("threshold"))),
+        up=Count("pk", filter=Q(to_tier__rank__gt=F("from_tier__rank"))),
+        down=Count("pk", filter=Q(to_tier__rank__lt=F("from_tier__rank"))),
     )
     return {"up": found["up"], "down": found["down"]}
 

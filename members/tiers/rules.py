@@ -24,6 +24,9 @@ before the end of the grace days.
 **Down.** By policy: one step, to the tier that the metric reaches, or never. What
 changed today is looked at from tomorrow on, so that a day evaluated twice ends as after the first
 time.
+
+**Pins.** All of this is about the tier earned. The tier held is that, or what a paid term or a
+decision of staff makes of it: exactly the tier of the decision, else the highest of all.
 """
 
 from collections.abc import Sequence
@@ -137,6 +140,11 @@ def match_tier(tiers: Sequence[Tier], held: Tier | None) -> Tier:
         if tier.code == held.code:
             return tier
     return max((tier for tier in tiers if tier.rank <= held.rank), key=lambda tier: tier.rank)
+
+
+def held_rank(earned: int, *, exactly: Sequence[int] = (), at_least: Sequence[int] = ()) -> int:
+    """Return the rank held by who has earned one, under pins to these ranks (see `TierPin`)."""
+    return max(exactly) if exactly else max([earned, *at_least])
 
 
 def won_until(scheme: TierScheme, *, on: date, enrolled_on: date) -> date | None:

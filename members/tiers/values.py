@@ -15,6 +15,9 @@ class Standing:
     is what lacks to the next tier (0 without one), `missing_to_keep` what lacks to the keep
     threshold. `valid_until` is the first day on which the tier can be lost, None when nothing
     threatens it. `tiers` are all of the scheme, lowest first.
+
+    `tier` is held, `earned` is what the metric gives; they differ only while `pin` holds the
+    member. What lacks to keep is then what lacks to earn the tier held before the pin ends.
     """
 
     tier: Tier
@@ -28,7 +31,20 @@ class Standing:
     window_to: date
     valid_until: date | None
     since: datetime | None
+    earned: Tier
     tiers: tuple[Tier, ...] = ()
+    pin: "HeldPin | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPin:
+    """A pin that applies to a member, with its tier under the scheme in force."""
+
+    pin_id: int
+    tier: Tier
+    source: str
+    mode: str
+    ends_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,7 @@ class Holding:
     """A member's tier under the scheme in force on a day.
 
     `stored_tier_id` is what the row says, None without one; `tier` is what that means under this
-    scheme. `scheme` is None while there is none, and then there are no tiers.
+    scheme, `earned` what the metric alone would give, on which the dates are. `scheme` is None while there is none, and then there are no tiers.
     """
 
     member_id: int
@@ -66,7 +82,10 @@ class Holding:
     scheme: TierScheme | None
     tiers: tuple[Tier, ...]
     stored_tier_id: int | None
+    stored_earned_id: int | None
     tier: Tier | None
+    earned: Tier | None
+    pins: tuple[HeldPin, ...]
     since: datetime | None
     valid_until: date | None
     grace_until: date | None

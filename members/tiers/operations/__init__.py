@@ -8,6 +8,17 @@ from members.tiers.operations.many import (
     raise_many,
     write_multipliers,
 )
+from members.tiers.operations.overrides import lift_override, set_override
+from members.tiers.operations.paid import (
+    Bought,
+    change_plan,
+    create_plan,
+    record_payment,
+    refund_term,
+    set_renewal,
+    tell_of_renewals,
+)
+from members.tiers.operations.pins import Settled, list_due, settle_members, tell_of_endings
 from members.tiers.operations.schemes import (
     EVALUATE,
     create_scheme,
@@ -26,14 +37,20 @@ from members.tiers.values import Evaluated
 
 __all__ = [
     "EVALUATE",
+    "Bought",
     "Evaluated",
+    "Settled",
+    "change_plan",
     "check_member",
+    "create_plan",
     "create_scheme",
     "delete_draft",
     "evaluate_members",
     "evaluate_range",
     "find_candidates",
     "hold_member",
+    "lift_override",
+    "list_due",
     "mark_due",
     "mark_replaced",
     "measure_member",
@@ -41,5 +58,12 @@ __all__ = [
     "publish_scheme",
     "raise_many",
     "raise_tier",
+    "record_payment",
+    "refund_term",
+    "set_override",
+    "set_renewal",
+    "settle_members",
+    "tell_of_endings",
+    "tell_of_renewals",
     "write_multipliers",
 ]

@@ -9,11 +9,11 @@ from django.db import connection, transaction
 from core.clock import local_date
 from members.tiers._candidates import Last, candidates_query, leaving_queries
 from members.tiers._evaluation import (
-    Frame,
     evaluation_statement,
     multiplier_statement,
     raise_statement,
 )
+from members.tiers._frames import frame_on
 from members.tiers._holding import published
 from members.tiers.models import Tier, TierChange, TierRun, TierScheme
 from members.tiers.queries import get_scheme
@@ -40,6 +40,8 @@ def evaluate_range(*, low: int, high: int, on: date, at: datetime) -> Evaluated:
 
 def evaluate_members(*, member_ids: Sequence[int], on: date, at: datetime) -> Evaluated:
     """Evaluate these members as of a brand day, in one transaction; as `evaluate_range`."""
+    if not member_ids:
+        return Evaluated()
     return _evaluate("{key} = ANY(%(members)s)", {"members": list(member_ids)}, on, at)
 
 
@@ -48,11 +50,14 @@ def find_candidates(*, on: date) -> list[int] | None:
 
     Takes what left their windows from what they have to spare; taking it again, after a run that
     broke off, only makes more members to look at. None when all must be looked at: no run before,
-    one of another scheme or of a later day, or one too long ago. See `_candidates`.
+    one of another scheme, time zone or of a later day, or one too long ago. See `_candidates`.
     """
     scheme = get_scheme(on=on)
     last_run = TierRun.objects.order_by("-on").first()
     if scheme is None or last_run is None or last_run.scheme_version != scheme.version:
+        return None
+    # Days of another time zone begin at other instants: what left the windows is not known.
+    if last_run.zone != current_brand().timezone:
         return None
     if not last_run.on <= on <= last_run.on + _LONGEST_STEP:
         return None
@@ -70,24 +75,33 @@ def find_candidates(*, on: date) -> list[int] | None:
         return [row[0] for row in cursor.fetchall()]
 
 
-def note_run(*, on: date, at: datetime, is_full: bool, looked_at: int, found: Evaluated) -> None:
-    """Write down a nightly evaluation; in the transaction of its last part."""
-    scheme = get_scheme(on=on)
-    if scheme is None:
-        return
+def note_run(
+    *,
+    scheme: TierScheme,
+    on: date,
+    at: datetime,
+    is_full: bool,
+    looked_at: int,
+    found: Evaluated,
+) -> None:
+    """Write down a nightly evaluation under a scheme; in the transaction of its last part."""
     # The tiers stored are no longer those of a later day.
     TierRun.objects.filter(on__gt=on).delete()
-    TierRun.objects.update_or_create(
-        on=on,
-        defaults={
-            "at": at,
-            "scheme_version": scheme.version,
-            "is_full": is_full,
-            "looked_at": looked_at,
-            "upgraded": found.upgraded,
-            "downgraded": found.downgraded,
-            "told": found.told,
-        },
+    values = {
+        "at": at,
+        "scheme_version": scheme.version,
+        "is_full": is_full,
+        "looked_at": looked_at,
+        "upgraded": found.upgraded,
+        "downgraded": found.downgraded,
+        "told": found.told,
+        "zone": current_brand().timezone,
+    }
+    TierRun.objects.bulk_create(
+        [TierRun(on=on, **values)],
+        update_conflicts=True,
+        unique_fields=["on"],
+        update_fields=list(values),
     )
 
 
@@ -96,7 +110,7 @@ def raise_many(*, member_ids: Sequence[int], at: datetime, cause: str) -> Evalua
 
     Needs the transaction of what changed the metric, with the members' rows locked.
     """
-    frame = _frame(local_date(at, current_brand().timezone), at)
+    frame = frame_on(local_date(at, current_brand().timezone), at)
     if frame is None or not member_ids:
         return Evaluated()
     statement, params = raise_statement(frame)
@@ -112,7 +126,7 @@ def write_multipliers(*, table: str, at: datetime) -> None:
     As if the tier had been checked after each; see `_evaluation.multiplier_statement` for the
     columns. Without a scheme nothing is written.
     """
-    frame = _frame(local_date(at, current_brand().timezone), at)
+    frame = frame_on(local_date(at, current_brand().timezone), at)
     if frame is None:
         return
     statement, params = multiplier_statement(frame, table=table)
@@ -122,6 +136,8 @@ def write_multipliers(*, table: str, at: datetime) -> None:
 
 def _take_from_spare(left: Sequence[tuple[int, int]]) -> None:
     """Lower what members have to spare; rows are locked in the order of their keys."""
+    if not left:
+        return
     members, amounts = [row[0] for row in left], [row[1] for row in left]
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [members])
@@ -134,7 +150,7 @@ def _take_from_spare(left: Sequence[tuple[int, int]]) -> None:
 
 
 def _evaluate(members: str, keys: dict[str, Any], on: date, at: datetime) -> Evaluated:
-    frame = _frame(on, at)
+    frame = frame_on(on, at)
     if frame is None:
         return Evaluated()
     statement, params = evaluation_statement(frame, members=members.format(key="member.id"))
@@ -150,21 +166,6 @@ def _evaluate(members: str, keys: dict[str, Any], on: date, at: datetime) -> Eva
         return _tell(cursor.fetchall(), frame.scheme, at, cause=TierChange.Cause.NIGHTLY)
 
 
-def _frame(on: date, at: datetime) -> Frame | None:
-    """Return the scheme in force with all that the statements need; None without one."""
-    scheme = get_scheme(on=on)
-    if scheme is None:
-        return None
-    return Frame(
-        scheme=scheme,
-        tiers=published(scheme.pk)[1],
-        other_tiers=list(Tier.objects.exclude(scheme=scheme).exclude(scheme__status="draft")),
-        on=on,
-        at=at,
-        zone=current_brand().timezone,
-    )
-
-
 def _tell(
     rows: Sequence[tuple[Any, ...]], scheme: TierScheme, at: datetime, *, cause: str
 ) -> Evaluated:
@@ -172,8 +173,9 @@ def _tell(
     upgraded: list[_Told] = []
     downgraded: list[_Told] = []
     told: list[_Told] = []
+    welcomed: list[_Told] = []
     codes = dict(Tier.objects.exclude(scheme__status="draft").values_list("pk", "code"))
-    for member_id, from_id, to_id, steps, metric, keep, keep_metric, lost_on, notice, _ in rows:
+    for member_id, from_id, to_id, steps, metric, keep, keep_metric, lost_on, notice, new in rows:
         subject = f"member:{member_id}"
         common = {
             "member_id": member_id,
@@ -189,10 +191,13 @@ def _tell(
                     {**common, "tier": codes[to_id], "missing": missing, "lost_on": str(lost_on)},
                 )
             )
-        elif steps:
+        if new:
+            welcomed.append((subject, {"member_id": member_id, "tier": codes[to_id]}))
+        if steps:
             move = {**common, "from": codes[from_id], "to": codes[to_id]}
             (upgraded if steps > 0 else downgraded).append((subject, move))
     emit_many(type="tier.upgraded", events=upgraded, at=at)
+    emit_many(type="tier.welcomed", events=welcomed, at=at)
     emit_many(type="tier.downgraded", events=downgraded, at=at)
     emit_many(type="tier.will_downgrade", events=told, at=at)
     return Evaluated(len(upgraded), len(downgraded), len(told))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -12,7 +12,12 @@ from django.utils.translation import gettext as _
 
 from core.actors import Actor
 from core.clock import local_date
-from members.tiers.errors import InvalidSchemeError, SchemeNotFoundError, SchemePublishedError
+from members.tiers.errors import (
+    InvalidSchemeError,
+    OverlappingSchemeError,
+    SchemeNotFoundError,
+    SchemePublishedError,
+)
 from members.tiers.models import Tier, TierScheme
 from members.tiers.queries import get_scheme
 from members.tiers.values import TierDraft
@@ -99,6 +104,7 @@ def publish_scheme(*, scheme: TierScheme, starts_on: date, by: Actor, at: dateti
 
     :raises SchemePublishedError: if it is published already.
     :raises InvalidSchemeError: if the day is past, or a later version is published already.
+    :raises OverlappingSchemeError: if another version starts on that day or after it.
     """
     brand = current_brand()
     today = local_date(at, brand.timezone)
@@ -106,8 +112,19 @@ def publish_scheme(*, scheme: TierScheme, starts_on: date, by: Actor, at: dateti
         raise InvalidSchemeError(_("A scheme starts today or later."), pointer="/starts_on")
     with transaction.atomic():
         locked = _lock_draft(scheme)
-        if TierScheme.objects.filter(version__gt=locked.version).exclude(status="draft").exists():
+        others = TierScheme.objects.exclude(status="draft")
+        if others.filter(version__gt=locked.version).exists():
             raise InvalidSchemeError(_("A later version is published already."), pointer="/version")
+        last = others.filter(starts_on__gte=starts_on).order_by("-starts_on").first()
+        if last is not None and last.starts_on is not None:
+            earliest = last.starts_on + timedelta(days=1)
+            raise OverlappingSchemeError(
+                _("Version %(version)s is in force from %(day)s; the next can start on %(next)s.")
+                % {"version": last.version, "day": last.starts_on, "next": earliest},
+                pointer="/starts_on",
+                version=last.version,
+                earliest=earliest.isoformat(),
+            )
         locked.status, locked.starts_on = TierScheme.Status.PUBLISHED, starts_on
         locked.published_at = at
         locked.save(update_fields=["status", "starts_on", "published_at"])
@@ -131,13 +148,14 @@ def publish_scheme(*, scheme: TierScheme, starts_on: date, by: Actor, at: dateti
     return locked
 
 
-def mark_replaced(*, on: date) -> None:
-    """Mark the versions that a later one has followed by a brand day."""
+def mark_replaced(*, on: date) -> TierScheme | None:
+    """Mark the versions that a later one has followed by a brand day; return the one in force."""
     in_force = get_scheme(on=on)
     if in_force is not None:
         TierScheme.objects.filter(
             status=TierScheme.Status.PUBLISHED, version__lt=in_force.version
         ).update(status=TierScheme.Status.REPLACED)
+    return in_force
 
 
 def _lock_draft(scheme: TierScheme) -> TierScheme:

@@ -193,7 +193,11 @@ def test_import_raises_tiers_once_and_tells_once(brand: Brand) -> None:
     )
     assert (change.metric_value, change.threshold, change.journal_seq) == (600, 500, 2)
     told = list(Event.objects.order_by("pk")[before:])
-    assert [event.type for event in told] == ["tier.upgraded", "purchase.imported"]
+    assert [event.type for event in told] == [
+        "tier.upgraded",
+        "tier.welcomed",
+        "purchase.imported",
+    ]
     assert told[1].data == {"purchases": 2, "members": 1}
     # 200 points at once, 400 with silver's 1.2.
     assert books(member)["accounts"] == [(1, 680, 0, 2), (2, 600, 0, 2)]

@@ -10,7 +10,12 @@ from django.db.utils import IntegrityError
 
 from core.actors import SYSTEM
 from members.profiles.models import Member
-from members.tiers.errors import InvalidSchemeError, SchemeNotFoundError, SchemePublishedError
+from members.tiers.errors import (
+    InvalidSchemeError,
+    OverlappingSchemeError,
+    SchemeNotFoundError,
+    SchemePublishedError,
+)
 from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
 from members.tiers.moves import tier_moves
 from members.tiers.operations import (
@@ -18,6 +23,7 @@ from members.tiers.operations import (
     create_scheme,
     delete_draft,
     evaluate_range,
+    mark_replaced,
     publish_scheme,
 )
 from members.tiers.queries import (
@@ -101,11 +107,27 @@ def test_scheme_is_in_force_from_its_day(brand: Brand) -> None:
 
 def test_replaced_scheme_is_marked(brand: Brand) -> None:
     publish_scheme(scheme=draft(), starts_on=TODAY, by=SYSTEM, at=noon(TODAY))
-    publish_scheme(scheme=draft(), starts_on=TODAY, by=SYSTEM, at=noon(TODAY))
+    tomorrow = TODAY + timedelta(days=1)
+    publish_scheme(scheme=draft(), starts_on=tomorrow, by=SYSTEM, at=noon(TODAY))
+    assert get_scheme_version(version=1).status == "published"
+    mark_replaced(on=tomorrow)
     assert get_scheme_version(version=1).status == "replaced"
     assert get_scheme_version(version=2).status == "published"
     with pytest.raises(SchemeNotFoundError):
         get_scheme_version(version=3)
+
+
+@pytest.mark.parametrize("days", [0, 9, 10])
+def test_overlapping_schemes_are_refused_with_the_next_free_day(brand: Brand, days: int) -> None:
+    publish_scheme(scheme=draft(), starts_on=TODAY + timedelta(days=10), by=SYSTEM, at=noon(TODAY))
+    second, on = draft(), TODAY + timedelta(days=days)
+    with pytest.raises(OverlappingSchemeError) as refused:
+        publish_scheme(scheme=second, starts_on=on, by=SYSTEM, at=noon(TODAY))
+    assert refused.value.data["pointer"] == "/starts_on"
+    assert refused.value.data["earliest"] == "2026-03-26"
+    second.refresh_from_db()
+    assert (second.status, second.starts_on) == ("draft", None)
+    publish_scheme(scheme=second, starts_on=TODAY + timedelta(days=11), by=SYSTEM, at=noon(TODAY))
 
 
 def test_refused_publishing_changes_nothing(brand: Brand) -> None:
