@@ -39,6 +39,7 @@ APPEND_ONLY = {
     "members.RefundLine",
     "members.ActivityEvent",
     "members.TierChange",
+    "members.TierWelcome",
     "benefits.BudgetEntry",
     "benefits.GrantTerms",
     "benefits.RedemptionStep",

@@ -198,7 +198,7 @@ def test_import_raises_tiers_once_and_tells_once(brand: Brand) -> None:
         "tier.welcomed",
         "purchase.imported",
     ]
-    assert told[1].data == {"purchases": 2, "members": 1}
+    assert told[2].data == {"purchases": 2, "members": 1}
     # 200 points at once, 400 with silver's 1.2.
     assert books(member)["accounts"] == [(1, 680, 0, 2), (2, 600, 0, 2)]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0005_tier_guards"),
+        ("members", "0006_attribute_definitions"),
     ]
 
     operations = [
