@@ -63,3 +63,6 @@ register_field(
 register_job(EVALUATE, title=_("Tiers"), handler=run_evaluate, schedule=daily(hour=2, minute=30))
 register_member_table(MemberTable(model="members.MemberTier", title=_("Tier")))
 register_member_table(MemberTable(model="members.TierChange", title=_("Tier history")))
+register_member_table(MemberTable(model="members.TierPin", title=_("What holds the tier")))
+register_member_table(MemberTable(model="members.PaidTerm", title=_("Paid memberships")))
+register_member_table(MemberTable(model="members.TierWelcome", title=_("Welcomes to tiers")))
