@@ -6,7 +6,7 @@ from tenants.brands.append_only import append_only
 
 
 class Migration(migrations.Migration):
-    dependencies = [("members", "0015_tier_pins_and_paid_terms")]
+    dependencies = [("members", "0017_tier_pins_and_paid_terms")]
 
     operations = [
         migrations.RunSQL(
