@@ -11,6 +11,7 @@ from benefits.budget.models import (
 from benefits.catalogue.models import (
     Benefit,
     BenefitCost,
+    CodeImport,
     CodePool,
     Package,
     PackageItem,
@@ -27,7 +28,20 @@ from benefits.grants.models import (
     RulePeriod,
 )
 from benefits.insights.models import Alert, BenefitMonth, CohortMonth, ProgrammeMonth
-from benefits.mall.models import MallAddress, MallItem, MallOrder, StockRow
+from benefits.mall.draws.models import DrawPrize, DrawSeed, DrawTicket, LuckyDraw
+from benefits.mall.models import (
+    ItemVariant,
+    MallAddress,
+    MallItem,
+    MallOrder,
+    MemberAddress,
+    StockMovement,
+    StockRow,
+    StockUnit,
+    VariantStock,
+    WaitingEntry,
+)
+from benefits.mall.payments.models import MallPayment, PaymentAccount
 from benefits.rules.models import GrantRule, RuleVersion
 
 __all__ = [
@@ -39,17 +53,26 @@ __all__ = [
     "BudgetAllowance",
     "BudgetEntry",
     "BudgetLine",
+    "CodeImport",
     "CodePool",
     "CohortMonth",
+    "DrawPrize",
+    "DrawSeed",
+    "DrawTicket",
     "Grant",
     "GrantRule",
     "GrantTerms",
     "HoldOut",
+    "ItemVariant",
+    "LuckyDraw",
     "MallAddress",
     "MallItem",
     "MallOrder",
+    "MallPayment",
+    "MemberAddress",
     "Package",
     "PackageItem",
+    "PaymentAccount",
     "PoolCode",
     "ProgrammeMonth",
     "Redemption",
@@ -60,5 +83,9 @@ __all__ = [
     "RulePeriod",
     "RuleVersion",
     "StageChange",
+    "StockMovement",
     "StockRow",
+    "StockUnit",
+    "VariantStock",
+    "WaitingEntry",
 ]

@@ -105,3 +105,21 @@ def take_codes(*, pool_id: int, count: int, taken_for: str, at: datetime) -> lis
         if len(found) == count:
             return found
     raise PoolEmptyError(pool=pool_id)
+
+
+def hand_over_codes(*, taken_for: str, to: str) -> list[str]:
+    """Pass codes that were kept under one name on to another; return them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE benefits_poolcode SET taken_for = %s WHERE taken_for = %s RETURNING code",
+            [to, taken_for],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def give_back_codes(*, taken_for: str) -> int:
+    """Free codes that were kept for somebody who never saw them; return how many.
+
+    Codes that were handed out stay handed out: never call this for a redemption or an order.
+    """
+    return PoolCode.objects.filter(taken_for=taken_for).update(taken_at=None, taken_for=None)

@@ -187,17 +187,45 @@ class CodePool(models.Model):
     """A stock of imported codes, each handed out at most once.
 
     `first_id` and `last_id` bound the keys of the pool's codes: hand-outs start at a random key
-    between them, so that callers do not queue for the same row.
+    between them, so that callers do not queue for the same row. With fewer than `low_at` free
+    codes the pool is low; `low_since_at` says since when that is known.
     """
 
     code = models.CharField(max_length=40, unique=True, validators=[CODE])
     name = models.CharField(max_length=120)
+    low_at = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("Tell us when fewer codes than this are free.")
+    )
+    low_since_at = models.DateTimeField(null=True)
     first_id = models.BigIntegerField(null=True)
     last_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.code
+
+
+class CodeImport(models.Model):
+    """A file of codes that went into a pool, whole. Append-only by trigger.
+
+    The digest of its content is unique per pool, so that the same file twice changes nothing.
+    """
+
+    pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, related_name="imports")
+    digest = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=120, blank=True)
+    codes = models.PositiveIntegerField()
+    actor = models.CharField(max_length=60)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="code_import_once", fields=["pool", "digest"]),
+            models.CheckConstraint(name="code_import_has_codes", condition=Q(codes__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pool_id}: {self.codes}"
 
 
 class PoolCode(models.Model):

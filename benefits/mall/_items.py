@@ -1,4 +1,4 @@
-"""Items of the mall and their stock."""
+"""Items of the mall."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
 
 from benefits.catalogue.errors import InvalidBenefitError
 from benefits.catalogue.models import CODE
 from benefits.catalogue.texts import check_text
+from benefits.mall._shelf import check_stock, open_stock
 from benefits.mall.errors import InvalidItemError, ItemCodeTakenError
-from benefits.mall.models import MallItem, StockRow
+from benefits.mall.models import MallItem
 from core.actors import Actor
 from core.money import MAX_MINOR
 from members.segments import conditions
@@ -20,7 +20,6 @@ from tenants.audit.operations import record
 
 _Kind = MallItem.Kind
 _MAX_POINTS = 10**12
-_MAX_STOCK = 10**9
 _CHANGEABLE = frozenset(
     {
         "name",
@@ -31,10 +30,14 @@ _CHANGEABLE = frozenset(
         "cash_minor",
         "unit_cost_minor",
         "per_member_limit",
+        "limit_days",
+        "pay_minutes",
+        "offer_hours",
         "condition",
         "benefit",
         "benefit_validity_days",
         "code_pool",
+        "package",
         "budget_line",
         "starts_at",
         "ends_at",
@@ -46,7 +49,12 @@ _BOUNDS = {
     "unit_cost_minor": (0, MAX_MINOR),
     "per_member_limit": (1, 10**6),
     "benefit_validity_days": (1, 3_650),
+    "limit_days": (1, 3_650),
+    "pay_minutes": (1, 10_080),
+    "offer_hours": (1, 720),
 }
+# Columns that have a default: leaving them empty means the default, not nothing.
+_NEVER_EMPTY = ("pay_minutes", "offer_hours")
 
 
 def create_item(
@@ -58,14 +66,16 @@ def create_item(
     by: Actor,
     at: datetime,
     stock: int | None = None,
+    unit_rows: bool = False,
     on_sale: bool = False,
     **fields: Any,
 ) -> MallItem:
     """Put an item into the mall, as a draft unless it goes on sale at once.
 
-    `stock` empty: unlimited. `fields` are any of `summary, icon, category, cash_minor,
-    unit_cost_minor, per_member_limit, condition, benefit, benefit_validity_days, code_pool,
-    budget_line, starts_at, ends_at`.
+    `stock` empty: unlimited, or told by the variants that are added later. `unit_rows` makes the
+    stock a row per unit, for a rush. `fields` are any of `summary, icon, category, cash_minor,
+    unit_cost_minor, per_member_limit, limit_days, pay_minutes, offer_hours, condition, benefit,
+    benefit_validity_days, code_pool, package, budget_line, starts_at, ends_at`.
 
     :raises InvalidItemError: if a field is wrong; `pointer` names it.
     :raises ConditionError: if the condition is none.
@@ -77,8 +87,7 @@ def create_item(
         raise InvalidItemError(
             "A code has small letters, digits, - and _, at most 40.", pointer="/code"
         ) from None
-    if stock is not None and not 0 <= stock <= _MAX_STOCK:
-        raise InvalidItemError("The stock is out of range.", pointer="/stock")
+    check_stock(stock, unit_rows=unit_rows)
     cleaned = _clean(kind, {"name": name, "points": points, **fields})
     with transaction.atomic():
         if MallItem.objects.filter(code=code).exists():
@@ -87,12 +96,13 @@ def create_item(
             code=code,
             kind=kind,
             stock_total=stock,
+            unit_rows=unit_rows,
             status=MallItem.Status.ON_SALE if on_sale else MallItem.Status.DRAFT,
             created_at=at,
             **cleaned,
         )
         if stock is not None:
-            StockRow.objects.create(item=item, stock_in=stock)
+            open_stock(item=item, variant=None, quantity=stock, by=by, at=at)
         record(
             by=by,
             at=at,
@@ -116,7 +126,11 @@ def update_item(*, item: MallItem, by: Actor, at: datetime, **changes: Any) -> M
         row = MallItem.objects.select_for_update(of=("self",)).get(pk=item.pk)
         now = {name: getattr(row, name) for name in _CHANGEABLE}
         cleaned = _clean(row.kind, {**now, **changes})
-        changed = {name: cleaned[name] for name in changes if cleaned[name] != now[name]}
+        changed = {
+            name: cleaned[name]
+            for name in changes
+            if name in cleaned and cleaned[name] != now[name]
+        }
         for name, value in changed.items():
             setattr(row, name, value)
         if changed:
@@ -155,34 +169,15 @@ def set_item_status(*, item: MallItem, status: str, by: Actor, at: datetime) -> 
     return row
 
 
-def add_stock(*, item: MallItem, quantity: int, by: Actor, at: datetime) -> StockRow:
-    """Raise the stock of an item that has one.
-
-    :raises InvalidItemError: if the quantity is out of range, or the item has no stock.
-    """
-    if not 1 <= quantity <= _MAX_STOCK:
-        raise InvalidItemError("The quantity is out of range.", pointer="/quantity")
-    with transaction.atomic():
-        changed = StockRow.objects.filter(item=item).update(stock_in=F("stock_in") + quantity)
-        if not changed:
-            raise InvalidItemError("This item has no limited stock.", pointer="/item")
-        MallItem.objects.filter(pk=item.pk).update(stock_total=F("stock_total") + quantity)
-        record(
-            by=by,
-            at=at,
-            action="mall_item.stock_added",
-            target_type="mall_item",
-            target_id=item.pk,
-            changes={"quantity": [None, quantity]},
-        )
-        return StockRow.objects.get(item=item)
-
-
 def _clean(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Check the fields of an item together; return them ready to store."""
     if kind not in _Kind.values:
         raise InvalidItemError("There is no such kind of item.", pointer="/kind")
-    cleaned = dict(values)
+    cleaned = {
+        name: value
+        for name, value in values.items()
+        if value is not None or name not in _NEVER_EMPTY
+    }
     for name in cleaned:
         if name not in _CHANGEABLE:
             raise InvalidItemError("There is no such field.", pointer=f"/{name}")
@@ -194,6 +189,8 @@ def _clean(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     _check_numbers(cleaned)
     if (cleaned.get("benefit") is not None) != (kind in {_Kind.BENEFIT, _Kind.PARTNER}):
         raise InvalidItemError("A benefit belongs to items that grant one.", pointer="/benefit")
+    if (cleaned.get("package") is not None) != (kind == _Kind.PACKAGE):
+        raise InvalidItemError("A package belongs to items that grant one.", pointer="/package")
     if (cleaned.get("code_pool") is not None) != (kind == _Kind.CODE):
         raise InvalidItemError("A pool belongs to items that hand out codes.", pointer="/code_pool")
     if cleaned.get("condition") is not None:

@@ -1,6 +1,7 @@
 """Orders of the mall, each step one transaction.
 
-Lock order everywhere: the order's own row → account → lots → hold → budget line → stock.
+Lock order everywhere: the place in the queue → the order's own row → account → lots → hold →
+budget line → payment → stock → others' places in the queue, which nobody waits for.
 """
 
 from collections.abc import Mapping
@@ -9,27 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
 
-from benefits.budget import operations as budget
-from benefits.budget.models import BudgetLine
-from benefits.budget.queries import find_line
-from benefits.catalogue.codes import take_codes
-from benefits.grants import operations as grants
-from benefits.grants.models import Grant
-from benefits.mall import _stock
-from benefits.mall.errors import (
-    AlreadyUsedError,
-    InvalidOrderError,
-    KeyReusedError,
-    LimitUsedError,
-    NotForYouError,
-    NotOnSaleError,
-    OrderStateError,
-)
-from benefits.mall.models import MallAddress, MallItem, MallOrder
-from benefits.mall.states import COUNTED, may_follow
-from core import clock
+from benefits.mall import _cash, _costs, _delivery, _stock, _waiting
+from benefits.mall._limits import check_limit
+from benefits.mall._sale import check_on_sale, check_variant
+from benefits.mall.errors import InvalidOrderError, KeyReusedError, OrderStateError
+from benefits.mall.models import ItemVariant, MallAddress, MallItem, MallOrder
+from benefits.mall.states import may_follow
 from core.actors import SYSTEM, Actor
 from core.ids import derived_uuid
 from members.points import operations as points
@@ -38,10 +25,7 @@ from members.points.values import Source
 from members.profiles.errors import BlockedMemberError
 from members.profiles.models import Member
 from members.profiles.operations import require_present
-from members.segments import conditions
-from members.segments.queries import is_in_audience
 from tenants.audit.operations import record, verify_identity
-from tenants.brands.context import current_brand
 from tenants.events.operations import emit
 
 _State = MallOrder.State
@@ -60,13 +44,15 @@ def place_order(
     by: Actor,
     at: datetime,
     quantity: int = 1,
+    variant: ItemVariant | None = None,
     address: Mapping[str, str] | None = None,
 ) -> MallOrder:
     """Order an item: points held and stock set aside, or neither.
 
     What needs no hand (virtual items, codes, benefits without a cash part) is confirmed and
-    completed at once. `address` (`recipient`, `phone`, `lines`) is needed for goods. The same
-    key again returns the first order.
+    completed at once; what has a cash part waits for it. `address` (`recipient`, `phone`,
+    `lines`) is needed for goods, `variant` for items that have some. A unit kept for the member
+    by the waiting list is used. The same key again returns the first order.
 
     :raises NotOnSaleError, NotForYouError, LimitUsedError, OutOfStockError,
         InsufficientPointsError, BlockedMemberError, PoolEmptyError: nothing has changed then.
@@ -74,19 +60,20 @@ def place_order(
     :raises KeyReusedError: if the key belongs to another order.
     """
     _check(item, quantity, address)
-    seen = _find(key, member, item, quantity)
+    check_variant(item, variant)
+    seen = _find(key, member, item, variant, quantity)
     if seen is not None:
         return seen
     if not member.is_active:
         raise BlockedMemberError
-    _check_on_sale(item, member, at)
+    check_on_sale(item, member, at)
     try:
         with transaction.atomic():
             verify_identity()
-            return _place(member, item, quantity, key, address, by, at)
+            return _place(member, item, variant, quantity, key, address, by, at)
     except IntegrityError:
         # The same key at the same moment: the other call has placed it.
-        seen = _find(key, member, item, quantity)
+        seen = _find(key, member, item, variant, quantity)
         if seen is None:
             raise
         return seen
@@ -96,22 +83,26 @@ def confirm_order(*, order: MallOrder, by: Actor, at: datetime) -> MallOrder:
     """Capture the points held for an order; from here on it can be shipped or handed over.
 
     :raises OrderStateError: from a state that it cannot follow.
+    :raises PaymentDueError: if its cash part is not paid.
     :raises HoldNotOpenError: if the points are no longer held.
     """
     with transaction.atomic():
         verify_identity()
         row, moves = _begin(order, to=_State.CONFIRMED)
         if moves:
+            _cash.require_paid(row)
             _capture(row, at)
             _finish(row, _State.CONFIRMED, by=by, at=at)
             if _needs_no_hand(row.item):
-                _deliver(row, at)
+                _delivery.deliver(row, at)
                 _complete(row, by=by, at=at)
-            _stock.sell_held(row.item, row.quantity)
+            _stock.sell_held(row)
     return row
 
 
-def ship_order(*, order: MallOrder, by: Actor, at: datetime, tracking: str = "") -> MallOrder:
+def ship_order(
+    *, order: MallOrder, by: Actor, at: datetime, tracking: str = "", carrier: str = ""
+) -> MallOrder:
     """Say that goods are on their way; their cost is booked.
 
     :raises OrderStateError: from a state that it cannot follow.
@@ -119,19 +110,21 @@ def ship_order(*, order: MallOrder, by: Actor, at: datetime, tracking: str = "")
     with transaction.atomic():
         row, moves = _begin(order, to=_State.SHIPPED)
         if moves:
-            row.shipped_at, row.tracking = at, tracking[:120]
-            _spend(row, by, at)
+            row.shipped_at, row.carrier, row.tracking = at, carrier[:40], tracking[:120]
+            _costs.spend(row, by, at)
             _finish(row, _State.SHIPPED, by=by, at=at)
     return row
 
 
 def complete_order(*, order: MallOrder, by: Actor, at: datetime) -> MallOrder:
-    """Say that the member has what was ordered.
+    """Say that the member has what was ordered; members themselves, once it was shipped.
 
     :raises OrderStateError: from a state that it cannot follow.
     """
     with transaction.atomic():
         row, moves = _begin(order, to=_State.COMPLETED)
+        if moves and by.kind == "member" and row.state != _State.SHIPPED:
+            raise OrderStateError(state=row.state, to=_State.COMPLETED)
         if moves:
             _complete(row, by=by, at=at)
     return row
@@ -149,7 +142,7 @@ def cancel_order(
 
     Members can call off what is not confirmed yet. `restock` says whether units come back to
     the stock; by default those not shipped do. A benefit that was given is taken back, a code
-    that was handed out stays handed out.
+    that was handed out stays handed out, cash that was paid falls due for refund.
 
     :raises OrderStateError: if it is closed, or confirmed and a member asks.
     :raises AlreadyUsedError: if the benefit it gave has been used.
@@ -162,9 +155,11 @@ def cancel_order(
         if row.state == _State.PLACED:
             row.closed_at, row.reason = at, reason[:200]
             _release(row, at)
-            _give_up_promise(row, by, at)
+            _costs.give_up_promise(row, by, at)
             _finish(row, _State.CANCELLED, by=by, at=at)
-            _stock.give_up(row.item, row.quantity)
+            _cash.give_back(row, at)
+            _delivery.give_up_codes(row)
+            _stock.give_up(row, at=at)
             return row
         if by.kind == "member":
             raise OrderStateError(state=row.state, to=_State.CANCELLED)
@@ -178,7 +173,8 @@ def expire_order(*, order_id: int, at: datetime) -> MallOrder:
         row = _lock(order_id)
         if row.state != _State.PLACED or row.hold_ends_at > at:
             raise OrderStateError(state=row.state)
-        return cancel_order(order=row, by=SYSTEM, at=at, reason="not_confirmed_in_time")
+        reason = "not_paid_in_time" if row.cash_minor else "not_confirmed_in_time"
+        return cancel_order(order=row, by=SYSTEM, at=at, reason=reason)
 
 
 def _check(item: MallItem, quantity: int, address: Mapping[str, str] | None) -> None:
@@ -194,25 +190,14 @@ def _check(item: MallItem, quantity: int, address: Mapping[str, str] | None) -> 
             )
 
 
-def _check_on_sale(item: MallItem, member: Member, at: datetime) -> None:
-    begun = item.starts_at is None or item.starts_at <= at
-    ended = item.ends_at is not None and item.ends_at <= at
-    if item.status != MallItem.Status.ON_SALE or not begun or ended:
-        raise NotOnSaleError(
-            status=item.status,
-            starts_at=None if begun or item.starts_at is None else item.starts_at.isoformat(),
-        )
-    if item.condition is not None:
-        condition = conditions.parse(item.condition)
-        if not is_in_audience(condition=condition, member_id=member.pk, at=at):
-            raise NotForYouError
-
-
-def _find(key: UUID, member: Member, item: MallItem, quantity: int) -> MallOrder | None:
-    seen = MallOrder.objects.select_related("item").filter(key=key).first()
+def _find(
+    key: UUID, member: Member, item: MallItem, variant: ItemVariant | None, quantity: int
+) -> MallOrder | None:
+    seen = MallOrder.objects.select_related("item", "variant").filter(key=key).first()
     if seen is None:
         return None
-    if (seen.member_id, seen.item_id, seen.quantity) != (member.pk, item.pk, quantity):
+    wanted = (member.pk, item.pk, variant.pk if variant is not None else None, quantity)
+    if (seen.member_id, seen.item_id, seen.variant_id, seen.quantity) != wanted:
         raise KeyReusedError(key=str(key))
     return seen
 
@@ -220,27 +205,32 @@ def _find(key: UUID, member: Member, item: MallItem, quantity: int) -> MallOrder
 def _place(
     member: Member,
     item: MallItem,
+    variant: ItemVariant | None,
     quantity: int,
     key: UUID,
     address: Mapping[str, str] | None,
     by: Actor,
     at: datetime,
 ) -> MallOrder:
-    line = _line(item, at)
+    kept = _waiting.claim(member, item, variant, at=at)
+    line = _costs.line_of(item, at)
+    waits = timedelta(minutes=item.pay_minutes) if item.cash_minor else HOLD_FOR
     order = MallOrder.objects.create(
         key=key,
         member=member,
         item=item,
+        variant=variant,
         quantity=quantity,
-        points=item.points * quantity,
+        points=(item.points + (variant.extra_points if variant is not None else 0)) * quantity,
         cash_minor=item.cash_minor * quantity,
         member_limit=item.per_member_limit,
+        limit_days=item.limit_days,
         hold_key=derived_uuid("mall-hold", str(key)),
         budget_line=line,
         committed_minor=item.unit_cost_minor * quantity if line is not None else 0,
         placed_by=by.key,
         placed_at=at,
-        hold_ends_at=at + HOLD_FOR,
+        hold_ends_at=at + waits,
     )
     if address is not None and item.kind == _Kind.PHYSICAL:
         require_present(member_id=member.pk)
@@ -256,33 +246,24 @@ def _place(
         until=order.hold_ends_at,
         source=Source("mall_order", order.pk),
     )
-    _check_limit(order)
-    _promise(order, by, at)
+    check_limit(order)
+    _costs.promise(order, by, at)
     _tell(order, "placed", at)
     _audit(order, "placed", by, at, {"item": [None, item.code], "points": [None, order.points]})
+    if kept is not None:
+        _waiting.fulfil(kept, order, at=at)
     # The row that all buyers share comes last, so that it is locked for as short as can be.
     if _needs_no_hand(item) and not order.cash_minor:
         _capture(order, at)
-        _deliver(order, at)
+        _delivery.deliver(order, at, kept=kept)
         _finish(order, _State.CONFIRMED, by=by, at=at)
         _complete(order, by=by, at=at)
-        _stock.sell(item, quantity)
+        _stock.sell(order, kept)
     else:
-        _stock.hold(item, quantity)
+        _delivery.keep_codes(order, at, kept=kept)
+        _stock.hold(order, kept)
     order.refresh_from_db(fields=["number"])
     return order
-
-
-def _check_limit(order: MallOrder) -> None:
-    limit = order.member_limit
-    if limit is None:
-        return
-    others = MallOrder.objects.filter(
-        member_id=order.member_id, item_id=order.item_id, state__in=sorted(COUNTED)
-    ).exclude(pk=order.pk)
-    used = others.aggregate(units=Sum("quantity", default=0))["units"]
-    if used + order.quantity > limit:
-        raise LimitUsedError(limit=limit, left=max(limit - used, 0))
 
 
 def _needs_no_hand(item: MallItem) -> bool:
@@ -313,33 +294,9 @@ def _release(order: MallOrder, at: datetime) -> None:
             raise
 
 
-def _deliver(order: MallOrder, at: datetime) -> None:
-    """Hand out what an order of something that is not goods gives."""
-    item = order.item
-    if item.kind == _Kind.CODE and item.code_pool_id is not None:
-        order.codes = take_codes(
-            pool_id=item.code_pool_id,
-            count=order.quantity,
-            taken_for=f"mall_order:{order.pk}",
-            at=at,
-        )
-    if item.benefit is not None:
-        days = item.benefit_validity_days
-        order.grant = grants.grant(
-            member=order.member,
-            benefit=item.benefit,
-            quantity=order.quantity,
-            period_key=f"mall:{order.pk}",
-            ends_at=at + timedelta(days=days) if days is not None else None,
-            reason={"code": "bought", "order": order.pk},
-            by=SYSTEM,
-            at=at,
-        )
-
-
 def _complete(order: MallOrder, *, by: Actor, at: datetime) -> None:
     if order.cost_minor is None:
-        _spend(order, by, at)
+        _costs.spend(order, by, at)
     order.completed_at = at
     _finish(order, _State.COMPLETED, by=by, at=at)
 
@@ -347,12 +304,7 @@ def _complete(order: MallOrder, *, by: Actor, at: datetime) -> None:
 def _refund(
     order: MallOrder, *, by: Actor, at: datetime, reason: str, restock: bool | None
 ) -> None:
-    if order.grant is not None:
-        # Before the account: using the right locks it first, too.
-        unused = Grant.objects.select_for_update().filter(pk=order.grant.pk, used=0).first()
-        if unused is None:
-            raise AlreadyUsedError
-        grants.revoke(grant=unused, reason=reason, by=by, at=at)
+    _delivery.take_back(order, reason=reason, by=by, at=at)
     order.refund_key = derived_uuid("mall-refund", order.pk)
     if order.debit_key is None:
         raise RuntimeError(f"Order {order.pk} is {order.state} without a debit.")
@@ -363,63 +315,27 @@ def _refund(
         source=Source("mall_order", order.pk),
     )
     if order.cost_minor is None:
-        _give_up_promise(order, by, at)
+        _costs.give_up_promise(order, by, at)
     order.restocked = order.shipped_at is None if restock is None else restock
     order.closed_at, order.reason = at, reason[:200]
     _finish(order, _State.REFUNDED, by=by, at=at)
+    _cash.give_back(order, at)
     if order.restocked:
-        _stock.take_back(order.item, order.quantity)
-
-
-def _line(item: MallItem, at: datetime) -> BudgetLine | None:
-    """Return the item's line, or its namesake in the budget of the day."""
-    if item.budget_line is None:
-        return None
-    return find_line(code=item.budget_line.code, on=clock.local_date(at, current_brand().timezone))
-
-
-def _promise(order: MallOrder, by: Actor, at: datetime) -> None:
-    if order.budget_line is not None and order.committed_minor:
-        budget.commit(
-            line=order.budget_line,
-            amount_minor=order.committed_minor,
-            key=derived_uuid("mall-commit", order.pk),
-            source=("mall_order", order.pk),
-            by=by,
-            at=at,
-        )
-
-
-def _give_up_promise(order: MallOrder, by: Actor, at: datetime) -> None:
-    if order.budget_line is not None and order.committed_minor:
-        budget.release(
-            line=order.budget_line,
-            amount_minor=order.committed_minor,
-            key=derived_uuid("mall-release-money", order.pk),
-            source=("mall_order", order.pk),
-            by=by,
-            at=at,
-        )
-
-
-def _spend(order: MallOrder, by: Actor, at: datetime) -> None:
-    order.cost_minor = order.item.unit_cost_minor * order.quantity
-    if order.budget_line is not None:
-        budget.spend(
-            line=order.budget_line,
-            amount_minor=order.cost_minor,
-            committed_minor=order.committed_minor,
-            key=derived_uuid("mall-spend", order.pk),
-            source=("mall_order", order.pk),
-            by=by,
-            at=at,
-        )
+        _stock.take_back(order, at=at)
 
 
 def _lock(order_id: int) -> MallOrder:
     return (
         MallOrder.objects.select_for_update(of=("self",))
-        .select_related("item__benefit", "item__code_pool", "member", "budget_line", "grant")
+        .select_related(
+            "item__benefit",
+            "item__code_pool",
+            "item__package",
+            "variant",
+            "member",
+            "budget_line",
+            "grant",
+        )
         .get(pk=order_id)
     )
 
@@ -442,6 +358,7 @@ _MOVING = [
     "restocked",
     "grant",
     "codes",
+    "carrier",
     "tracking",
     "cost_minor",
     "reason",
@@ -481,6 +398,7 @@ def _tell(order: MallOrder, step: str, at: datetime) -> None:
         "order": order.pk,
         "member_id": order.member_id,
         "item": order.item.code,
+        "variant": order.variant.code if order.variant is not None else None,
         "quantity": order.quantity,
         "points": order.points,
         "state": order.state,

@@ -66,6 +66,55 @@ class LimitUsedError(LimitError):
     message = _("The limit per member is used up.")
 
 
+class StillInStockError(ConflictError):
+    """It can be ordered now, so there is nothing to wait for; `left` says how many there are."""
+
+    code = "still_in_stock"
+    message = _("This is in stock: there is no need to wait.")
+
+
+class UnknownWaitingError(NotFoundError):
+    """The member has no such place on the waiting list."""
+
+    code = "unknown_waiting"
+    message = _("There is no such place on the waiting list.")
+
+
+class StockInUseError(ConflictError):
+    """Fewer units are free than were to be taken out; `free` says how many."""
+
+    code = "stock_in_use"
+    message = _("So many units are not free: orders hold or have bought them.")
+
+
+class VariantCodeTakenError(ConflictError):
+    """Another variant of the item has the code."""
+
+    code = "variant_code_taken"
+    message = _("This item has a variant with this code already.")
+
+
+class PaymentDueError(ConflictError):
+    """The cash part is not paid; `amount_minor` says how much it is."""
+
+    code = "payment_due"
+    message = _("The cash part of this order is not paid yet.")
+
+
+class UnknownAddressError(NotFoundError):
+    """There is no such address, or it is another member's."""
+
+    code = "unknown_address"
+    message = _("There is no such address.")
+
+
+class TooManyAddressesError(LimitError):
+    """The member keeps as many addresses as there may be; `limit` says how many."""
+
+    code = "too_many_addresses"
+    message = _("You keep as many addresses as there may be. Delete one first.")
+
+
 class OrderStateError(ConflictError):
     """The order is in a state that does not allow this; `state` says which."""
 

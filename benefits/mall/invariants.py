@@ -8,24 +8,63 @@ from members.points.models import Entry
 
 _SHOWN = 20
 
-_STOCK = """
-SELECT s.item_id, s.stock_in, s.held, s.sold, COALESCE(o.held, 0), COALESCE(o.sold, 0)
-  FROM benefits_stockrow s
-  LEFT JOIN (
-        SELECT item_id,
-               COALESCE(sum(quantity) FILTER (WHERE state = 'placed'), 0) AS held,
-               COALESCE(sum(quantity) FILTER (WHERE state IN ('confirmed', 'shipped', 'completed')
-                                              OR (state = 'refunded' AND NOT restocked)), 0) AS sold
-          FROM benefits_mallorder GROUP BY item_id) o ON o.item_id = s.item_id
- WHERE s.held <> COALESCE(o.held, 0) OR s.sold <> COALESCE(o.sold, 0)
-    OR s.held + s.sold > s.stock_in OR s.held < 0 OR s.sold < 0
- ORDER BY s.item_id LIMIT %(shown)s
+# Items and variants alike: each stock by item and variant, with what orders and the waiting list
+# say of it. Where units are rows, the rows are counted instead of the counter.
+_STOCKS = """
+WITH stock AS (
+    SELECT s.item_id, NULL::bigint AS variant_id, i.unit_rows, s.stock_in, s.held, s.sold
+      FROM benefits_stockrow s JOIN benefits_mallitem i ON i.id = s.item_id
+    UNION ALL
+    SELECT v.item_id, v.id, i.unit_rows, s.stock_in, s.held, s.sold
+      FROM benefits_variantstock s JOIN benefits_itemvariant v ON v.id = s.variant_id
+      JOIN benefits_mallitem i ON i.id = v.item_id
+), ordered AS (
+    SELECT item_id, variant_id,
+           COALESCE(sum(quantity) FILTER (WHERE state = 'placed'), 0) AS held,
+           COALESCE(sum(quantity) FILTER (WHERE state IN ('confirmed', 'shipped', 'completed')
+                                          OR (state = 'refunded' AND NOT restocked)), 0) AS sold
+      FROM benefits_mallorder GROUP BY 1, 2
+), kept AS (
+    SELECT item_id, variant_id, count(*) AS held FROM benefits_waitingentry
+     WHERE state = 'offered' GROUP BY 1, 2
+), unit AS (
+    SELECT item_id, variant_id, count(*) AS units,
+           count(order_id) AS ordered, count(waiting_id) AS kept
+      FROM benefits_stockunit GROUP BY 1, 2
+), moved AS (
+    SELECT item_id, variant_id, sum(quantity) AS came FROM benefits_stockmovement GROUP BY 1, 2
+)
+SELECT s.item_id, s.variant_id, s.stock_in, s.held, s.sold,
+       COALESCE(o.held, 0) + COALESCE(k.held, 0) AS should_hold, COALESCE(o.sold, 0) AS should_sell,
+       COALESCE(u.units, 0), COALESCE(u.ordered, 0), COALESCE(u.kept, 0), COALESCE(m.came, 0)
+  FROM stock s
+  LEFT JOIN ordered o ON o.item_id = s.item_id AND o.variant_id IS NOT DISTINCT FROM s.variant_id
+  LEFT JOIN kept k ON k.item_id = s.item_id AND k.variant_id IS NOT DISTINCT FROM s.variant_id
+  LEFT JOIN unit u ON u.item_id = s.item_id AND u.variant_id IS NOT DISTINCT FROM s.variant_id
+  LEFT JOIN moved m ON m.item_id = s.item_id AND m.variant_id IS NOT DISTINCT FROM s.variant_id
+ WHERE COALESCE(m.came, 0) <> s.stock_in
+    OR CASE WHEN s.unit_rows
+            THEN COALESCE(u.units, 0) <> s.stock_in
+                 OR COALESCE(u.ordered, 0) <> COALESCE(o.held, 0) + COALESCE(o.sold, 0)
+                 OR COALESCE(u.kept, 0) <> COALESCE(k.held, 0)
+            ELSE s.held <> COALESCE(o.held, 0) + COALESCE(k.held, 0)
+                 OR s.sold <> COALESCE(o.sold, 0) OR s.held + s.sold > s.stock_in
+                 OR s.held < 0 OR s.sold < 0 END
+ ORDER BY s.item_id, s.variant_id LIMIT %(shown)s
 """
 # Each order keeps the limit it was placed under, so that lowering one accuses nobody.
 _LIMITS = """
 SELECT item_id, member_id, sum(quantity), max(member_limit) FROM benefits_mallorder
  WHERE state IN ('placed', 'confirmed', 'shipped', 'completed')
- GROUP BY 1, 2 HAVING bool_and(member_limit IS NOT NULL) AND sum(quantity) > max(member_limit)
+ GROUP BY 1, 2 HAVING bool_and(member_limit IS NOT NULL AND limit_days IS NULL)
+                  AND sum(quantity) > max(member_limit)
+UNION ALL
+SELECT o.item_id, o.member_id, sum(p.quantity), o.member_limit FROM benefits_mallorder o
+  JOIN benefits_mallorder p ON p.member_id = o.member_id AND p.item_id = o.item_id
+   AND p.state IN ('placed', 'confirmed', 'shipped', 'completed') AND p.id <= o.id
+   AND p.placed_at > o.placed_at - make_interval(days => o.limit_days)
+ WHERE o.limit_days IS NOT NULL AND o.state IN ('placed', 'confirmed', 'shipped', 'completed')
+ GROUP BY o.id HAVING sum(p.quantity) > o.member_limit
  ORDER BY 1, 2 LIMIT %(shown)s
 """
 # An entry names its order as its source; a capture leaves the balance, so its points are those
@@ -63,10 +102,24 @@ SELECT o.id FROM benefits_mallorder o JOIN benefits_mallitem i ON i.id = o.item_
 
 
 def stock_adds_up() -> list[str]:
-    """I6: stock in = sold + held + free, and both are what the orders say."""
+    """I6: stock in = sold + held + free, and all are what movements, orders and queue say."""
     return [
-        f"item {item}: in {came}, held {held} (orders {held_by}), sold {sold} (orders {sold_by})"
-        for item, came, held, sold, held_by, sold_by in _rows(_STOCK)
+        f"item {item} variant {variant}: in {came} (movements {moved}), held {held} (should be"
+        f" {should_hold}), sold {sold} (should be {should_sell}), units {units}: {ordered}"
+        f" ordered, {kept} kept"
+        for (
+            item,
+            variant,
+            came,
+            held,
+            sold,
+            should_hold,
+            should_sell,
+            units,
+            ordered,
+            kept,
+            moved,
+        ) in _rows(_STOCKS)
     ]
 
 
@@ -91,6 +144,29 @@ def codes_handed_out_once() -> list[str]:
     return [f"order {order}: its codes are not its quantity" for (order,) in _rows(_CODES)]
 
 
+_PAYMENTS = """
+SELECT o.id, o.state, o.cash_minor, COALESCE(p.paid, 0), COALESCE(p.wrong, 0)
+  FROM benefits_mallorder o
+  LEFT JOIN (SELECT order_id, count(*) FILTER (WHERE p.state = 'paid') AS paid,
+                    count(*) FILTER (WHERE p.amount_minor <> q.cash_minor) AS wrong
+               FROM benefits_mallpayment p JOIN benefits_mallorder q ON q.id = p.order_id
+              GROUP BY order_id) p ON p.order_id = o.id
+ WHERE (o.cash_minor > 0 AND o.state IN ('confirmed', 'shipped', 'completed')
+        AND COALESCE(p.paid, 0) <> 1)
+    OR (o.state IN ('placed', 'cancelled', 'refunded') AND COALESCE(p.paid, 0) > 0)
+    OR COALESCE(p.wrong, 0) > 0
+ ORDER BY o.id LIMIT %(shown)s
+"""
+
+
+def cash_is_paid_once() -> list[str]:
+    """I7: goods with a cash part go out paid, once; money of an order that is over goes back."""
+    return [
+        f"order {order} {state}: {cash} to pay, {paid} payments count, {wrong} of another amount"
+        for order, state, cash, paid, wrong in _rows(_PAYMENTS)
+    ]
+
+
 def _rows(sql: str) -> list[tuple[object, ...]]:
     parameters = {
         "shown": _SHOWN,
@@ -110,4 +186,5 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
     "I14 limits per member hold": limits_hold,
     "I7 one debit per order": one_debit_per_order,
     "I6 codes of orders": codes_handed_out_once,
+    "I7 cash parts": cash_is_paid_once,
 }

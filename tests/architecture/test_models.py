@@ -24,6 +24,7 @@ PERSONAL_DATA: dict[str, set[str]] = {
     "partners.OrderOffer": {"reason"},
     "partners.OrderTransition": {"reason"},
     "benefits.MallAddress": {"recipient", "phone", "lines"},
+    "benefits.MemberAddress": {"recipient", "phone", "lines"},
     "benefits.RedemptionNote": {"note", "comment"},
     "partners.Partner": {"contact_name", "contact_email", "contact_phone"},
 }  # fmt: skip
@@ -41,10 +42,13 @@ APPEND_ONLY = {
     "members.TierChange",
     "members.TierWelcome",
     "benefits.BudgetEntry",
+    "benefits.CodeImport",
+    "benefits.DrawTicket",
     "benefits.GrantTerms",
     "benefits.RedemptionStep",
     "benefits.RuleVersion",
     "benefits.StageChange",
+    "benefits.StockMovement",
     "partners.OrderTransition",
 }
 PERSONAL_WORDS = ("email", "phone", "birthday", "gender", "address1", "line1", "recipient")

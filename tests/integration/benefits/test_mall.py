@@ -25,9 +25,11 @@ from benefits.mall.errors import (
     NotOnSaleError,
     OrderStateError,
     OutOfStockError,
+    PaymentDueError,
     UnknownOrderError,
 )
 from benefits.mall.models import MallAddress, MallItem, MallOrder, StockRow
+from benefits.mall.payments.operations import record_payment
 from benefits.mall.queries import get_order, list_items, list_orders
 from benefits.mall.states import NEXT
 from members.points.errors import InsufficientPointsError
@@ -135,7 +137,11 @@ def test_what_costs_cash_too_waits_for_the_cash(world: World) -> None:
     order = world.order(member, item)
     assert (order.state, order.cash_minor, world.balance(member)) == ("placed", 990, (10, 40))
 
-    order = mall.confirm_order(order=order, by=STAFF, at=world.at)
+    with pytest.raises(PaymentDueError) as refused:
+        mall.confirm_order(order=order, by=STAFF, at=world.at)
+    assert refused.value.data == {"amount_minor": 990}
+    record_payment(order=order, reference="till 7", by=STAFF, at=world.at)
+    order.refresh_from_db()
     assert (order.state, world.balance(member)) == ("completed", (10, 0))
     assert problems() == []
 

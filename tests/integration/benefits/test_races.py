@@ -211,12 +211,12 @@ def test_stock_is_never_oversold(committed_brand: Brand, committed_world: World)
 def test_without_the_conditional_update_stock_is_oversold(
     committed_brand: Brand, committed_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def naive(item: MallItem, quantity: int) -> None:
-        row = StockRow.objects.get(item=item)
+    def naive(order: MallOrder, _kept: Any) -> None:
+        row = StockRow.objects.get(item=order.item)
         time.sleep(PAUSE)
-        if row.free < quantity:
+        if row.free < order.quantity:
             raise OutOfStockError(left=row.free)
-        StockRow.objects.filter(item=item).update(held=row.held + quantity)
+        StockRow.objects.filter(item=order.item).update(held=row.held + order.quantity)
 
     monkeypatch.setattr(_stock, "hold", naive)
 
@@ -264,12 +264,12 @@ def test_without_the_accounts_lock_the_limit_is_passed(
     def no_hold(**_facts: Any) -> None:
         return None
 
-    def slow_check(order: MallOrder, check: Any = _orders._check_limit) -> None:
+    def slow_check(order: MallOrder, check: Any = _orders.check_limit) -> None:
         check(order)
         time.sleep(PAUSE)
 
     monkeypatch.setattr(_orders.points, "hold", no_hold)
-    monkeypatch.setattr(_orders, "_check_limit", slow_check)
+    monkeypatch.setattr(_orders, "check_limit", slow_check)
 
     results = limit_together(committed_brand, committed_world)
 
