@@ -74,6 +74,16 @@ class PoolEmptyError(ConflictError):
     message = _("No code is left.")
 
 
+class BadCodeFileError(InvalidError):
+    """A file of codes is not what it should be; nothing was imported.
+
+    `problems` lists the bad lines, or `reason` says what is wrong with the file as a whole.
+    """
+
+    code = "bad_code_file"
+    message = _("The file was not imported: some of its lines are not right.")
+
+
 class DuplicateCodesError(ConflictError):
     """Some of the codes are in the pool already, or twice in the list; nothing was imported."""
 

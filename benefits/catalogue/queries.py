@@ -1,9 +1,10 @@
 """Reads of the catalogue."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from benefits.catalogue.errors import (
     CostMissingError,
@@ -14,6 +15,7 @@ from benefits.catalogue.errors import (
 from benefits.catalogue.models import (
     Benefit,
     BenefitCost,
+    CodeImport,
     CodePool,
     Package,
     PoolCode,
@@ -22,6 +24,7 @@ from benefits.catalogue.models import (
 from benefits.catalogue.texts import localized
 
 __all__ = [
+    "PoolFill",
     "benefit_names",
     "count_free_codes",
     "get_benefit",
@@ -29,7 +32,11 @@ __all__ = [
     "get_pool",
     "list_benefits",
     "list_costs",
+    "list_handed_out",
+    "list_imports",
+    "list_low_pools",
     "list_packages",
+    "list_pool_fill",
     "list_pools",
     "list_stage_changes",
     "list_unit_costs",
@@ -123,6 +130,53 @@ def get_pool(*, code: str) -> CodePool:
 def list_pools() -> list[CodePool]:
     """Return the pools of codes by code."""
     return list(CodePool.objects.order_by("code"))
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFill:
+    """A pool with how many of its codes are free, kept for somebody, and handed out."""
+
+    pool: CodePool
+    free: int
+    kept: int
+    handed_out: int
+
+    @property
+    def total(self) -> int:
+        """Return how many codes ever came in."""
+        return self.free + self.kept + self.handed_out
+
+
+def list_pool_fill(*, pool: CodePool | None = None) -> list[PoolFill]:
+    """Return every pool (or one) with its counts, in one query."""
+    kept = Q(codes__taken_for__startswith="mall_hold:") | Q(
+        codes__taken_for__startswith="mall_waiting:"
+    )
+    pools = CodePool.objects.order_by("code")
+    if pool is not None:
+        pools = pools.filter(pk=pool.pk)
+    rows = pools.annotate(
+        free=Count("codes", filter=Q(codes__isnull=False, codes__taken_at__isnull=True)),
+        kept=Count("codes", filter=kept),
+        taken=Count("codes", filter=Q(codes__taken_at__isnull=False)),
+    )
+    return [PoolFill(row, row.free, row.kept, row.taken - row.kept) for row in rows]
+
+
+def list_imports(*, pool: CodePool, limit: int = 30) -> list[CodeImport]:
+    """Return the files that went into a pool, the last one first."""
+    return list(CodeImport.objects.filter(pool=pool).order_by("-pk")[:limit])
+
+
+def list_handed_out(*, pool: CodePool, limit: int = 30) -> list[PoolCode]:
+    """Return the codes handed out last."""
+    taken = PoolCode.objects.filter(pool=pool, taken_at__isnull=False)
+    return list(taken.order_by("-taken_at", "-pk")[:limit])
+
+
+def list_low_pools() -> list[CodePool]:
+    """Return the pools known to be low, by code."""
+    return list(CodePool.objects.filter(low_since_at__isnull=False).order_by("code"))
 
 
 def count_free_codes(*, pool: CodePool) -> int:

@@ -3,11 +3,13 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from benefits.mall.errors import InvalidOrderError, TooManyAddressesError, UnknownAddressError
-from benefits.mall.models import MallAddress, MemberAddress
+from benefits.mall.models import MemberAddress
 from core.actors import Actor
 from members.profiles.models import Member
+from members.profiles.operations import require_present
 
 MAX_ADDRESSES = 10
 _FIELDS = (("recipient", 120), ("phone", 40), ("lines", 1_000))
@@ -32,11 +34,12 @@ def save_address(
     for name, longest in _FIELDS:
         if not facts[name] or len(facts[name]) > longest:
             raise InvalidOrderError(
-                "Goods need an address.", pointer=f"/address/{name}", longest=longest
+                _("Goods need an address."), pointer=f"/address/{name}", longest=longest
             )
     with transaction.atomic():
         # One at a time for a member, so that there is one default.
         Member.objects.select_for_update().get(pk=member.pk)
+        require_present(member_id=member.pk)
         mine = MemberAddress.objects.filter(member=member)
         address = mine.filter(**facts).first()
         if address is None:
@@ -71,10 +74,3 @@ def delete_address(*, member: Member, address_id: int, by: Actor, at: datetime) 
         if address.is_default and newest is not None:
             newest.is_default = True
             newest.save(update_fields=["is_default"])
-
-
-def erase_addresses(*, member_id: int) -> int:
-    """Delete what names a person in this room: kept addresses and those of orders."""
-    kept, _each = MemberAddress.objects.filter(member_id=member_id).delete()
-    used, _each = MallAddress.objects.filter(order__member_id=member_id).delete()
-    return kept + used

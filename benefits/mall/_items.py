@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from benefits.catalogue.errors import InvalidBenefitError
 from benefits.catalogue.models import CODE
@@ -85,7 +86,7 @@ def create_item(
         CODE(code)
     except ValidationError:
         raise InvalidItemError(
-            "A code has small letters, digits, - and _, at most 40.", pointer="/code"
+            _("A code has small letters, digits, - and _, at most 40."), pointer="/code"
         ) from None
     check_stock(stock, unit_rows=unit_rows)
     cleaned = _clean(kind, {"name": name, "points": points, **fields})
@@ -121,7 +122,7 @@ def update_item(*, item: MallItem, by: Actor, at: datetime, **changes: Any) -> M
     """
     for name in changes:
         if name not in _CHANGEABLE:
-            raise InvalidItemError("This cannot be changed.", pointer=f"/{name}")
+            raise InvalidItemError(_("This cannot be changed."), pointer=f"/{name}")
     with transaction.atomic():
         row = MallItem.objects.select_for_update(of=("self",)).get(pk=item.pk)
         now = {name: getattr(row, name) for name in _CHANGEABLE}
@@ -152,7 +153,7 @@ def set_item_status(*, item: MallItem, status: str, by: Actor, at: datetime) -> 
     :raises InvalidItemError: if there is no such status, or it would be a draft again.
     """
     if status not in MallItem.Status.values or status == MallItem.Status.DRAFT:
-        raise InvalidItemError("An item cannot get this status.", pointer="/status")
+        raise InvalidItemError(_("An item cannot get this status."), pointer="/status")
     with transaction.atomic():
         row = MallItem.objects.select_for_update(of=("self",)).get(pk=item.pk)
         before, row.status = row.status, status
@@ -172,7 +173,7 @@ def set_item_status(*, item: MallItem, status: str, by: Actor, at: datetime) -> 
 def _clean(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Check the fields of an item together; return them ready to store."""
     if kind not in _Kind.values:
-        raise InvalidItemError("There is no such kind of item.", pointer="/kind")
+        raise InvalidItemError(_("There is no such kind of item."), pointer="/kind")
     cleaned = {
         name: value
         for name, value in values.items()
@@ -180,7 +181,7 @@ def _clean(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     }
     for name in cleaned:
         if name not in _CHANGEABLE:
-            raise InvalidItemError("There is no such field.", pointer=f"/{name}")
+            raise InvalidItemError(_("There is no such field."), pointer=f"/{name}")
     for name in {"name", "summary"} & cleaned.keys():
         try:
             cleaned[name] = check_text(cleaned[name], pointer=f"/{name}", required=name == "name")
@@ -188,16 +189,18 @@ def _clean(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidItemError(error.detail, **error.data) from error
     _check_numbers(cleaned)
     if (cleaned.get("benefit") is not None) != (kind in {_Kind.BENEFIT, _Kind.PARTNER}):
-        raise InvalidItemError("A benefit belongs to items that grant one.", pointer="/benefit")
+        raise InvalidItemError(_("A benefit belongs to items that grant one."), pointer="/benefit")
     if (cleaned.get("package") is not None) != (kind == _Kind.PACKAGE):
-        raise InvalidItemError("A package belongs to items that grant one.", pointer="/package")
+        raise InvalidItemError(_("A package belongs to items that grant one."), pointer="/package")
     if (cleaned.get("code_pool") is not None) != (kind == _Kind.CODE):
-        raise InvalidItemError("A pool belongs to items that hand out codes.", pointer="/code_pool")
+        raise InvalidItemError(
+            _("A pool belongs to items that hand out codes."), pointer="/code_pool"
+        )
     if cleaned.get("condition") is not None:
         cleaned["condition"] = conditions.to_tree(conditions.parse(cleaned["condition"]))
     starts_at, ends_at = cleaned.get("starts_at"), cleaned.get("ends_at")
     if starts_at is not None and ends_at is not None and starts_at >= ends_at:
-        raise InvalidItemError("It must end after it starts.", pointer="/ends_at")
+        raise InvalidItemError(_("It must end after it starts."), pointer="/ends_at")
     return cleaned
 
 
@@ -208,7 +211,9 @@ def _check_numbers(values: Mapping[str, Any]) -> None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise InvalidItemError(
-                f"A whole number from {low} to {high} is needed.", pointer=f"/{name}"
+                _("A whole number from %(low)s to %(high)s is needed.")
+                % {"low": low, "high": high},
+                pointer=f"/{name}",
             )
 
 

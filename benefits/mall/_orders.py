@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from benefits.mall import _cash, _costs, _delivery, _stock, _waiting
 from benefits.mall._limits import check_limit
@@ -179,14 +180,14 @@ def expire_order(*, order_id: int, at: datetime) -> MallOrder:
 
 def _check(item: MallItem, quantity: int, address: Mapping[str, str] | None) -> None:
     if isinstance(quantity, bool) or not 1 <= quantity <= _MAX_QUANTITY:
-        raise InvalidOrderError("The quantity is out of range.", pointer="/quantity")
+        raise InvalidOrderError(_("The quantity is out of range."), pointer="/quantity")
     if item.kind != _Kind.PHYSICAL:
         return
     for name, longest in (("recipient", 120), ("phone", 40), ("lines", 1_000)):
         value = (address or {}).get(name, "")
         if not value.strip() or len(value) > longest:
             raise InvalidOrderError(
-                "Goods need an address.", pointer=f"/address/{name}", longest=longest
+                _("Goods need an address."), pointer=f"/address/{name}", longest=longest
             )
 
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from benefits.mall.errors import InvalidOrderError, NotForYouError, NotOnSaleError
 from benefits.mall.models import ItemVariant, MallItem
 from members.profiles.models import Member
@@ -31,6 +33,6 @@ def check_variant(item: MallItem, variant: ItemVariant | None) -> None:
     """
     if variant is None:
         if item.variants.exists():
-            raise InvalidOrderError("Choose one of the variants.", pointer="/variant")
+            raise InvalidOrderError(_("Choose one of the variants."), pointer="/variant")
     elif variant.item_id != item.pk or not variant.is_active:
-        raise InvalidOrderError("There is no such variant.", pointer="/variant")
+        raise InvalidOrderError(_("There is no such variant."), pointer="/variant")

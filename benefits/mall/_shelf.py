@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from benefits.catalogue.errors import InvalidBenefitError
 from benefits.catalogue.models import CODE
@@ -31,7 +32,7 @@ def check_stock(stock: int | None, *, unit_rows: bool = False, pointer: str = "/
         return
     most = MAX_UNITS if unit_rows else MAX_STOCK
     if isinstance(stock, bool) or not isinstance(stock, int) or not 0 <= stock <= most:
-        raise InvalidItemError("The stock is out of range.", pointer=pointer, most=most)
+        raise InvalidItemError(_("The stock is out of range."), pointer=pointer, most=most)
 
 
 def open_stock(
@@ -67,7 +68,7 @@ def add_variant(
         CODE(code)
     except ValidationError:
         raise InvalidItemError(
-            "A code has small letters, digits, - and _, at most 40.", pointer="/code"
+            _("A code has small letters, digits, - and _, at most 40."), pointer="/code"
         ) from None
     check_stock(stock, unit_rows=item.unit_rows)
     texts = _texts(name)
@@ -78,14 +79,18 @@ def add_variant(
         if code in known:
             raise VariantCodeTakenError(variant=code)
         if len(known) >= MAX_VARIANTS:
-            raise InvalidItemError(f"An item has at most {MAX_VARIANTS} variants.", pointer="/code")
+            raise InvalidItemError(
+                _("An item has at most %(max_variants)s variants.")
+                % {"max_variants": MAX_VARIANTS},
+                pointer="/code",
+            )
         if row.stock_total is not None:
             raise InvalidItemError(
-                "This item has a stock of its own, so it cannot have variants.", pointer="/item"
+                _("This item has a stock of its own, so it cannot have variants."), pointer="/item"
             )
         if not known and row.orders.exists():
             raise InvalidItemError(
-                "This item was ordered without variants; make a new item.", pointer="/item"
+                _("This item was ordered without variants; make a new item."), pointer="/item"
             )
         variant = ItemVariant.objects.create(
             item=row,
@@ -115,7 +120,7 @@ def update_variant(*, variant: ItemVariant, by: Actor, at: datetime, **changes: 
     """
     for field in changes:
         if field not in {"name", "extra_points", "is_active"}:
-            raise InvalidItemError("This cannot be changed.", pointer=f"/{field}")
+            raise InvalidItemError(_("This cannot be changed."), pointer=f"/{field}")
     if "name" in changes:
         changes["name"] = _texts(changes["name"])
     if "extra_points" in changes:
@@ -157,11 +162,11 @@ def add_stock(
     """
     most = MAX_UNITS if item.unit_rows else MAX_STOCK
     if isinstance(quantity, bool) or not 1 <= quantity <= most:
-        raise InvalidItemError("The quantity is out of range.", pointer="/quantity")
+        raise InvalidItemError(_("The quantity is out of range."), pointer="/quantity")
     with transaction.atomic():
         changed = _stock.counters(item, variant).update(stock_in=F("stock_in") + quantity)
         if not changed:
-            raise InvalidItemError("This item has no limited stock.", pointer="/item")
+            raise InvalidItemError(_("This item has no limited stock."), pointer="/item")
         if item.unit_rows:
             _stock.add_units(item, variant, quantity)
         _count_total(item, variant, quantity)
@@ -187,14 +192,14 @@ def remove_stock(
     :raises StockInUseError: if fewer units are free; nothing has changed then.
     """
     if isinstance(quantity, bool) or not 1 <= quantity <= MAX_STOCK:
-        raise InvalidItemError("The quantity is out of range.", pointer="/quantity")
+        raise InvalidItemError(_("The quantity is out of range."), pointer="/quantity")
     if not reason.strip():
-        raise InvalidItemError("A reason is needed.", pointer="/reason")
+        raise InvalidItemError(_("A reason is needed."), pointer="/reason")
     with transaction.atomic():
         rows = _stock.counters(item, variant)
         row = rows.select_for_update().first()
         if row is None:
-            raise InvalidItemError("This item has no limited stock.", pointer="/item")
+            raise InvalidItemError(_("This item has no limited stock."), pointer="/item")
         free = _stock.remove_units(item, variant, quantity) if item.unit_rows else row.free
         if free < quantity:
             raise StockInUseError(free=free)
@@ -215,7 +220,8 @@ def _texts(name: Mapping[str, str]) -> dict[str, str]:
 def _check_extra(points: object) -> None:
     if isinstance(points, bool) or not isinstance(points, int) or not 0 <= points <= _MAX_POINTS:
         raise InvalidItemError(
-            f"A whole number from 0 to {_MAX_POINTS} is needed.", pointer="/extra_points"
+            _("A whole number from 0 to %(high)s is needed.") % {"high": _MAX_POINTS},
+            pointer="/extra_points",
         )
 
 

@@ -14,6 +14,7 @@ from django.db.models import F, Max, Min, QuerySet
 
 from benefits.catalogue.codes import give_back_codes, take_codes
 from benefits.catalogue.errors import PoolEmptyError
+from benefits.catalogue.models import PoolCode
 from benefits.mall import _waiting
 from benefits.mall.errors import OutOfStockError
 from benefits.mall.models import (
@@ -158,15 +159,19 @@ def remove_units(item: MallItem, variant: ItemVariant | None, quantity: int) -> 
 
 
 def count_free(item: MallItem, variant: ItemVariant | None) -> int | None:
-    """Return the units that can still be ordered; None where the stock has no limit."""
+    """Return what can still be ordered, codes of a pool counted too; None: without limit."""
     row = counters(item, variant).first()
-    if row is None:
-        return None
-    if not item.unit_rows:
-        return row.free
-    return StockUnit.objects.filter(
-        item=item, variant=variant, order__isnull=True, waiting__isnull=True
-    ).count()
+    free: int | None = None
+    if row is not None and item.unit_rows:
+        free = StockUnit.objects.filter(
+            item=item, variant=variant, order__isnull=True, waiting__isnull=True
+        ).count()
+    elif row is not None:
+        free = row.free
+    if item.code_pool_id is None:
+        return free
+    codes = PoolCode.objects.filter(pool_id=item.code_pool_id, taken_at__isnull=True).count()
+    return codes if free is None else min(free, codes)
 
 
 def _keep(item: MallItem, variant: ItemVariant | None, entry: WaitingEntry, at: datetime) -> None:

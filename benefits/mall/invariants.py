@@ -167,6 +167,41 @@ def cash_is_paid_once() -> list[str]:
     ]
 
 
+_PRIZES = """
+SELECT p.draw_id, p.position, p.stock, p.awarded, COALESCE(t.given, 0), COALESCE(t.codes, 0)
+  FROM benefits_drawprize p
+  LEFT JOIN (SELECT t.prize_id, count(*) AS given, count(c.id) AS codes
+               FROM benefits_drawticket t
+               LEFT JOIN benefits_poolcode c ON c.taken_for = 'lucky_draw:' || t.key
+                                            AND c.code = t.code
+              GROUP BY t.prize_id) t ON t.prize_id = p.id
+ WHERE (p.stock IS NOT NULL AND (p.awarded <> COALESCE(t.given, 0) OR p.awarded > p.stock))
+    OR (p.kind = 'code' AND COALESCE(t.codes, 0) <> COALESCE(t.given, 0))
+ ORDER BY p.draw_id, p.position LIMIT %(shown)s
+"""
+_DRAW_LIMITS = """
+SELECT t.draw_id, t.member_id, count(*), d.per_member_limit FROM benefits_drawticket t
+  JOIN benefits_luckydraw d ON d.id = t.draw_id
+ GROUP BY 1, 2, 4 HAVING count(*) <> max(t.number) ORDER BY 1, 2 LIMIT %(shown)s
+"""
+
+
+def prizes_are_given_once() -> list[str]:
+    """I6: prizes given never pass their stock, and each code won is its winner's own."""
+    return [
+        f"draw {draw} prize {prize}: stock {stock}, counted {counted}, given {given}, codes {codes}"
+        for draw, prize, stock, counted, given, codes in _rows(_PRIZES)
+    ]
+
+
+def draws_are_counted() -> list[str]:
+    """I14: each member's draws are numbered without a gap."""
+    return [
+        f"draw {draw}, member {member}: {made} draws, their numbers say otherwise"
+        for draw, member, made, _limit in _rows(_DRAW_LIMITS)
+    ]
+
+
 def _rows(sql: str) -> list[tuple[object, ...]]:
     parameters = {
         "shown": _SHOWN,
@@ -187,4 +222,6 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
     "I7 one debit per order": one_debit_per_order,
     "I6 codes of orders": codes_handed_out_once,
     "I7 cash parts": cash_is_paid_once,
+    "I6 prizes of draws": prizes_are_given_once,
+    "I14 draws are counted": draws_are_counted,
 }

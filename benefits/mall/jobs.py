@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from benefits.catalogue.codes import watch_pools
 from benefits.mall.errors import OrderStateError
 from benefits.mall.models import MallOrder, WaitingEntry
 from benefits.mall.operations import complete_order, expire_order, lapse_offer
@@ -68,6 +69,13 @@ def refund_payments(run: JobRun) -> None:
         run.complete({"refunded": refunded})
 
 
+def watch_code_pools(run: JobRun) -> None:
+    """Tell, once, when a pool has fewer free codes than its mark."""
+    low = watch_pools(at=run.at)
+    with transaction.atomic():
+        run.complete({"low": [pool.code for pool in low]})
+
+
 def _each(run: JobRun, keys: Iterable[int], do: Callable[[int], bool]) -> int:
     """Do one thing for each key, in a transaction of its own; return for how many it was done."""
     found = list(keys)
@@ -103,6 +111,12 @@ def register() -> None:
         title=_("End offers of the waiting list"),
         handler=lapse_offers,
         schedule=every(minutes=5),
+    )
+    register_job(
+        "mall.watch_code_pools",
+        title=_("Look for pools that run out of codes"),
+        handler=watch_code_pools,
+        schedule=every(minutes=30),
     )
     register_job(
         "mall.refund_payments",

@@ -35,6 +35,19 @@ def register() -> None:
             member="order__member_id",
             erase=DELETE,
         ),
+        MemberTable(model="benefits.MemberAddress", title=_("Addresses kept"), erase=DELETE),
+        MemberTable(model="benefits.WaitingEntry", title=_("Waiting list")),
+        MemberTable(
+            model="benefits.MallPayment",
+            title=_("Payments of mall orders"),
+            member="order__member_id",
+        ),
+        MemberTable(
+            model="benefits.DrawTicket",
+            title=_("Lucky draws"),
+            # Without the words the roll cannot be done again; all else of the draw stays.
+            erase={"lucky_words": ""},
+        ),
     ):
         register_member_table(table)
     register_obstacle(_open_orders)

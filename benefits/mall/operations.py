@@ -1,6 +1,6 @@
 """All writes of the mall: items and variants, stock, orders, the waiting list, addresses."""
 
-from benefits.mall._addresses import delete_address, erase_addresses, save_address
+from benefits.mall._addresses import delete_address, save_address
 from benefits.mall._items import create_item, set_item_status, update_item
 from benefits.mall._orders import (
     cancel_order,
@@ -21,7 +21,6 @@ __all__ = [
     "confirm_order",
     "create_item",
     "delete_address",
-    "erase_addresses",
     "expire_order",
     "join_waiting_list",
     "lapse_offer",

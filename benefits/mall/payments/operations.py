@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from benefits.mall._cash import tell
 from benefits.mall.models import MallOrder
@@ -128,7 +129,7 @@ def record_payment(*, order: MallOrder, reference: str, by: Actor, at: datetime)
     """
     reference = reference.strip()
     if not 1 <= len(reference) <= 120:
-        raise InvalidError("A reference of 1 to 120 characters is needed.", pointer="/reference")
+        raise InvalidError(_("A reference of 1 to 120 characters is needed."), pointer="/reference")
     with transaction.atomic():
         row = _lock(order.pk)
         _require_waiting(row, at)
@@ -154,7 +155,7 @@ def record_refund(*, payment: MallPayment, reference: str, by: Actor, at: dateti
     """
     reference = reference.strip()
     if not 1 <= len(reference) <= 120:
-        raise InvalidError("A reference of 1 to 120 characters is needed.", pointer="/reference")
+        raise InvalidError(_("A reference of 1 to 120 characters is needed."), pointer="/reference")
     with transaction.atomic():
         row = MallPayment.objects.select_for_update().get(pk=payment.pk)
         if row.state == _State.REFUNDED and row.refund_reference == reference:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("benefits", "0003_budget_guards"),
+        ("benefits", "0004_words_of_redemptions"),
         ("members", "0005_tier_guards"),
     ]
 
