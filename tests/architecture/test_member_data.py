@@ -11,7 +11,7 @@ from members.profiles.registry import DELETE, KEEP, list_member_tables
 from tests.architecture.test_models import OURS, PERSONAL_DATA
 
 # Not about one member, although a key leads there.
-NOT_ABOUT_MEMBERS: dict[str, str] = {}
+NOT_ABOUT_MEMBERS: dict[str, str] = {"benefits.StockUnit": "which unit, not whose order"}
 # Tables without a foreign key whose rows belong to a member all the same.
 OPAQUE = {
     "members.Account": "owner_id",

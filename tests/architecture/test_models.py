@@ -24,6 +24,7 @@ PERSONAL_DATA: dict[str, set[str]] = {
     "partners.OrderOffer": {"reason"},
     "partners.OrderTransition": {"reason"},
     "benefits.MallAddress": {"recipient", "phone", "lines"},
+    "benefits.DrawTicket": {"lucky_words"},
     "benefits.MemberAddress": {"recipient", "phone", "lines"},
     "benefits.RedemptionNote": {"note", "comment"},
     "partners.Partner": {"contact_name", "contact_email", "contact_phone"},
