@@ -35,6 +35,9 @@ class Environment(BaseSettings):
     staff_mfa: Literal["required", "optional"] = "required"
     email_url: str = ""
     email_from: str = "Tessera <no-reply@localhost>"
+    # A gateway for text messages: takes POST {"to", "text"} with this bearer token.
+    sms_url: str = ""
+    sms_token: str = ""
     trusted_proxy_count: int = Field(default=0, ge=0, le=5)
     webhooks_allow_loopback: bool = False
     sentry_dsn: str = ""

@@ -310,6 +310,9 @@ else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(MAIL_OUTBOX_DIR)
 
+# Without a gateway, a demo catches text messages as mails to `<number>@sms.invalid`.
+SMS_URL, SMS_TOKEN = ENV.sms_url, ENV.sms_token
+
 # --- APIs ---------------------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -30,6 +30,7 @@ def todo_url(todo: Todo) -> str:
         "orders.unassigned": "console:orders",
         "mall_orders": "console:mall_orders",
         "redemptions": "console:redemptions",
+        "erasures": "console:attributes",
     }
     return reverse(pages.get(todo.kind, "console:alerts"))
 

@@ -50,6 +50,7 @@ _ITEMS = (
     ("partners", "building-store", _("Partners"), p.PARTNERS_VIEW, _SERVICE),
     ("budget", "wallet", _("Budget"), p.BUDGET_VIEW, _MONEY),
     ("alerts", "bell", _("Alerts"), p.ALERTS_VIEW, _MONEY),
+    ("attributes", "forms", _("Member data"), p.MEMBERS_VIEW, _SYSTEM),
     ("jobs", "clock", _("Jobs"), p.JOBS_VIEW, _SYSTEM),
     ("staff", "id-badge-2", _("Staff"), p.STAFF_VIEW, _SYSTEM),
     ("integrations", "plug-connected", _("API and webhooks"), p.KEYS_EDIT, _SYSTEM),

@@ -1,19 +1,31 @@
 """Addresses of the console's pages on members, tiers, segments and set-up."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
 
 from console.views import (
+    attributes,
     audit,
     integrations,
     jobs,
     member,
     member_actions,
+    member_data,
     members,
     segments,
     staff,
     tiers,
     webhooks,
 )
+
+
+class Switch(StringConverter):
+    """One of two or three things that a button does."""
+
+    regex = "give|withdraw|up|down|retire|restore|delete|start|stop"
+
+
+register_converter(Switch, "switch")
 
 urlpatterns: list[URLPattern] = [
     path("members/", members.index, name="members"),
@@ -29,6 +41,33 @@ urlpatterns: list[URLPattern] = [
         "members/<str:number>/grants/<int:grant_id>/revoke/",
         member_actions.revoke_grant,
         name="revoke_grant",
+    ),
+    path("members/<str:number>/attributes/", member_data.edit_attributes, name="edit_attributes"),
+    path("members/<str:number>/tags/", member_data.add_tags, name="add_tags"),
+    path("members/<str:number>/tags/remove/", member_data.remove_tag, name="remove_tag"),
+    path(
+        "members/<str:number>/consents/<str:purpose>/<switch:verb>/",
+        member_data.set_consent,
+        name="set_consent",
+    ),
+    path("members/<str:number>/data/", member_data.export, name="export_member"),
+    path("members/<str:number>/erase/", member_data.erase, name="erase_member"),
+    path("members/<str:number>/erase/refuse/", member_data.refuse_erasure, name="refuse_erasure"),
+    path("member-data/", attributes.index, name="attributes"),
+    path("member-data/attributes/new/", attributes.define, name="define_attribute"),
+    path("member-data/attributes/<str:code>/", attributes.change, name="change_attribute"),
+    path(
+        "member-data/attributes/<str:code>/move/<switch:way>/",
+        attributes.move,
+        name="move_attribute",
+    ),
+    path("member-data/attributes/<str:code>/<switch:verb>/", attributes.end, name="end_attribute"),
+    path("member-data/consents/new/", attributes.define_purpose, name="define_purpose"),
+    path("member-data/consents/<str:code>/", attributes.change_purpose, name="change_purpose"),
+    path(
+        "member-data/consents/<str:code>/<switch:verb>/",
+        attributes.switch_purpose,
+        name="switch_purpose",
     ),
     path("tiers/", tiers.index, name="tiers"),
     path("tiers/new/", tiers.create, name="create_scheme"),

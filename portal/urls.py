@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import benefits, home, mall, me, points
+from portal.views import benefits, claim, home, mall, me, my_data, points
 
 app_name = "portal"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,4 +24,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("points/<int:seq>/", points.entry, name="entry"),
     path("me/", me.index, name="me"),
     path("me/edit/", me.edit, name="edit"),
+    path("me/data/", my_data.index, name="my_data"),
+    path("me/data/all/", my_data.export, name="export"),
+    path("me/data/consents/<str:purpose>/", my_data.set_consent, name="set_consent"),
+    path("me/data/erasure/<str:verb>/", my_data.erasure, name="erasure"),
+    path("claim/", claim.begin, name="claim"),
+    path("claim/<uuid:key>/", claim.finish, name="finish_claim"),
 ]

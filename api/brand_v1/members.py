@@ -21,7 +21,7 @@ from members.earning.queries import explain_entries
 from members.points import operations as points
 from members.points import queries as point_queries
 from members.points.values import Source
-from members.profiles.operations import put_member
+from members.profiles.operations import put_member, require_active
 from members.profiles.queries import get_member, search_members
 from members.tiers.queries import get_standing
 
@@ -206,6 +206,7 @@ class Holds(BrandView):
         member = member_of(data["member"])
         at = clock.now()
         key = effect_key(request, "hold")
+        require_active(member_id=member.pk)
         until = at + timedelta(minutes=data["minutes"])
         points.hold(
             owner_id=member.pk,

@@ -22,8 +22,23 @@ class MemberIn(StrictSerializer):
     store_code = StrictText(max_length=40, required=False, allow_blank=True)
     locale = StrictText(max_length=10, required=False, allow_blank=True)
     tags = serializers.ListField(child=StrictText(max_length=40), required=False, max_length=50)
-    attributes = serializers.DictField(required=False)
+    attributes = serializers.DictField(
+        required=False,
+        help_text="By code, see /attributes. Null empties one; those left out stay.",
+    )
     consents = serializers.DictField(child=serializers.BooleanField(), required=False)
+
+
+class ConsentIn(StrictSerializer):
+    """What a member says to one purpose."""
+
+    given = serializers.BooleanField()
+
+
+class EraseIn(StrictSerializer):
+    """The member's number, such as M0000123, so that nobody is erased by a slip."""
+
+    confirm = StrictText(max_length=20)
 
 
 class LineIn(StrictSerializer):

@@ -76,7 +76,10 @@ class MemberOut(serializers.Serializer[Any]):
     region = serializers.CharField(allow_blank=True)
     store_code = serializers.CharField(allow_blank=True)
     locale = serializers.CharField(allow_blank=True)
+    gender = serializers.CharField(allow_blank=True)
     tags = serializers.ListField(child=serializers.CharField())
+    attributes = serializers.DictField(help_text="Values of the brand's own attributes.")
+    consents = serializers.DictField(child=serializers.BooleanField())
     tier = StandingOut(required=False, allow_null=True)
     points = BalanceOut(required=False)
     growth = BalanceOut(required=False)
@@ -237,7 +240,10 @@ def member(
         "region": value.region,
         "store_code": value.store_code,
         "locale": value.locale,
+        "gender": personal.gender if personal else "",
         "tags": value.tags,
+        "attributes": value.attributes,
+        "consents": personal.consents if personal else {},
     }
     if balance is not None and growth is not None:
         body["tier"] = _standing(standing)

@@ -4,7 +4,16 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from api import webhooks
-from api.brand_v1 import benefits, earning, events, jobs, members, points, purchases
+from api.brand_v1 import (
+    benefits,
+    earning,
+    events,
+    jobs,
+    member_data,
+    members,
+    points,
+    purchases,
+)
 
 
 class HoldVerb(StringConverter):
@@ -48,6 +57,11 @@ urlpatterns: list[URLPattern] = [
         points.AdjustmentDecision.as_view(),
     ),
     path("points/liability", points.LiabilityDays.as_view()),
+    path("members/<str:external_id>/consents", member_data.Consents.as_view()),
+    path("members/<str:external_id>/consents/<str:purpose>", member_data.ConsentDetail.as_view()),
+    path("members/<str:external_id>/export", member_data.Export.as_view()),
+    path("members/<str:external_id>/erasure", member_data.ErasureDetail.as_view()),
+    path("attributes", member_data.Attributes.as_view()),
     path("points/holds", members.Holds.as_view()),
     path("points/holds/<uuid:hold_id>/<hold_verb:verb>", members.HoldEnd.as_view()),
     path("purchases", purchases.Purchases.as_view()),

@@ -25,6 +25,7 @@ from benefits.mall import operations as mall
 from benefits.mall.queries import list_items
 from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
+from config.demo import member_data
 from config.demo.people import Bought, Person, cdnow, people, purchases
 from config.demo.programme import BUDGET_MONTHS_BACK, Programme, begin, launch, open_pilot
 from config.demo.specs import BrandSpec
@@ -78,6 +79,7 @@ class Story:
         pilot_month = first_of(self.today, back=2)
         self.made = begin(self.spec, at=self._noon(months[0][0]))
         run_pending(at=self._noon(months[0][0], hour=1))
+        member_data.define(self.spec.slug, at=self._noon(months[0][0], hour=1))
         for number, (start, end) in enumerate(months):
             self.report(number, len(months) + 1)
             if start == launch_month:
@@ -136,6 +138,9 @@ class Story:
                 "gender": person.gender,
                 "region": person.region,
                 "store_code": person.store,
+                **member_data.details(
+                    self.spec.slug, person.external_id, self._noon(person.joined_on)
+                ),
             }
             with transaction.atomic():
                 self.members[person.external_id] = enrol(
@@ -417,8 +422,15 @@ class Story:
         for back in range(BUDGET_MONTHS_BACK, -1, -1):
             compute_month(day=first_of(self.today, back=back), at=self.now)
         check_alerts(at=self.now)
+        self._wishes()
         _deliver(self.now)
         seal(at=self.now)
+
+    def _wishes(self) -> None:
+        """A few of the newest withdraw, one is blocked, some want to be erased."""
+        newest = list(self.members.values())[-200:]
+        member_data.live(self.spec.slug, newest, staff=self.made.actor("manager"), now=self.now)
+        run_pending(at=self.now)
 
     def _tend_unassigned(self) -> None:
         """Staff end the orders that nobody took, but for the last days' ones."""

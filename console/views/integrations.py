@@ -28,6 +28,8 @@ SCOPES = (
     ("members:read", _l("Read members")),
     ("members:write", _l("Enrol and change members")),
     ("purchases:read", _l("Read purchases")),
+    ("members:export", _l("Take copies of all data of a member")),
+    ("members:erase", _l("Erase members")),
     ("purchases:write", _l("Send purchases and refunds")),
     ("earning:read", _l("Read and simulate earning rules")),
     ("events:write", _l("Send activity events")),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from benefits.grants.queries import list_grants, list_redemptions
 from console.access import StaffRequest, staff_page
 from console.labels import tier_names
+from console.member_facts import attribute_rows, consent_rows
 from console.member_why import entry_rows, grant_reasons, staff_names
 from console.nav import shell
 from console.people import actor_names
@@ -82,6 +83,7 @@ def _body(request: StaffRequest, member: Member) -> Context:
         "grants": _("Benefits"),
         "redemptions": _("Redemptions"),
         "tiers": _("Tier history"),
+        "data": _("Consents and data"),
     }
     if has_permission(request.staff, p.AUDIT_VIEW):
         labels["audit"] = _("Audit")
@@ -101,6 +103,7 @@ def _overview(_request: StaffRequest, member: Member) -> Context:
     at = clock.now()
     today = clock.today(current_brand().timezone)
     return {
+        "attributes": attribute_rows(member),
         "growth": get_balance(owner_id=member.pk, wallet="growth", at=at),
         "activity": get_activity(member_id=member.pk, on=today),
         "languages": member.locale,
@@ -238,6 +241,10 @@ def _audit(_request: StaffRequest, member: Member) -> Context:
     }
 
 
+def _data(_request: StaffRequest, member: Member) -> Context:
+    return consent_rows(member)
+
+
 _READERS: dict[str, Callable[[StaffRequest, Member], Context]] = {
     "overview": _overview,
     "points": _points,
@@ -247,4 +254,5 @@ _READERS: dict[str, Callable[[StaffRequest, Member], Context]] = {
     "redemptions": _redemptions,
     "tiers": _tiers,
     "audit": _audit,
+    "data": _data,
 }

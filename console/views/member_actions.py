@@ -71,13 +71,20 @@ def block(request: StaffRequest, number: str) -> HttpResponse:
     form = ReasonForm(request.POST or None)
     title, lead = (
         _("Block this member"),
-        _("Purchases stay recorded; nothing is earned or used until the block is lifted."),
+        _(
+            "Purchases stay recorded; nothing is earned or used until the block is lifted. "
+            "The member reads the reason in the portal."
+        ),
     )
     if not form.is_valid():
         return _show(request, form, title, submit=_("Block"), lead=lead)
-    operations.block_member(
-        member=member, reason=form.cleaned_data["reason"], by=request.actor, at=clock.now()
-    )
+    try:
+        operations.block_member(
+            member=member, reason=form.cleaned_data["reason"], by=request.actor, at=clock.now()
+        )
+    except DomainError as error:
+        refuse(form, error)
+        return _show(request, form, title, submit=_("Block"), lead=lead)
     return _finish(request, member, _("Blocked."))
 
 
@@ -88,9 +95,13 @@ def unblock(request: StaffRequest, number: str) -> HttpResponse:
     form = ReasonForm(request.POST or None)
     if not form.is_valid():
         return _show(request, form, _("Lift the block"), submit=_("Lift"))
-    operations.unblock_member(
-        member=member, reason=form.cleaned_data["reason"], by=request.actor, at=clock.now()
-    )
+    try:
+        operations.unblock_member(
+            member=member, reason=form.cleaned_data["reason"], by=request.actor, at=clock.now()
+        )
+    except DomainError as error:
+        refuse(form, error)
+        return _show(request, form, _("Lift the block"), submit=_("Lift"))
     return _finish(request, member, _("The block is lifted."))
 
 

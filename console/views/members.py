@@ -10,16 +10,22 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from console.access import StaffRequest, staff_page
-from console.dialogs import refuse, show_form
+from console.dialogs import show_form
+from console.fields import place_error
 from console.labels import tier_names
 from console.member_forms import EnrolForm
 from console.nav import shell
+from console.profile_forms import ATTRIBUTE_PREFIX, add_attributes, attributes_of
 from core import clock
 from core.errors import DomainError
 from core.web.responses import hx_redirect, render_page
 from members.profiles import operations
 from members.profiles.models import Member
-from members.profiles.queries import count_members, search_members
+from members.profiles.queries import (
+    count_members,
+    list_attribute_definitions,
+    search_members,
+)
 from members.segments.conditions import Compiled, compile_sql, parse
 from members.segments.models import ValueSegment
 from members.segments.queries import list_facts
@@ -40,14 +46,15 @@ def index(request: StaffRequest) -> HttpResponse:
         "tier": _known(request.GET.get("tier"), tiers),
         "value_segment": _known(request.GET.get("segment"), dict(ValueSegment.choices)),
     }
+    tag = request.GET.get("tag", "")[:40]
     after = request.GET.get("after", "")
     found = search_members(
         text=text,
-        within=_audience(chosen),
+        within=_audience(chosen, tag),
         after=int(after) if after.isdigit() else None,
         limit=PAGE + 1,
     )
-    is_filtered = bool(text or any(chosen.values()))
+    is_filtered = bool(text or tag or any(chosen.values()))
     context = {
         **shell(request, active="members"),
         "page_title": _("Members"),
@@ -66,6 +73,11 @@ def index(request: StaffRequest) -> HttpResponse:
                 "choices": ValueSegment.choices,
                 "value": chosen["value_segment"],
             },
+            *(
+                [{"name": "tag", "label": _("Any tag"), "choices": [(tag, tag)], "value": tag}]
+                if tag
+                else []
+            ),
         ],
         "rows": _rows(found[:PAGE], tiers=tiers, today=today),
         # Counting reads the whole table: not while somebody types.
@@ -79,10 +91,12 @@ def _known(value: str | None, choices: Mapping[str, Any]) -> str:
     return value if value and value in choices else ""
 
 
-def _audience(chosen: Mapping[str, str]) -> Compiled | None:
-    tests = [
+def _audience(chosen: Mapping[str, str], tag: str) -> Compiled | None:
+    tests: list[dict[str, str]] = [
         {"field": field, "op": "=", "value": value} for field, value in chosen.items() if value
     ]
+    if tag:
+        tests.append({"field": "tags", "op": "contains", "value": tag})
     return compile_sql(parse({"all": tests}), at=clock.now()) if tests else None
 
 
@@ -115,15 +129,21 @@ def _name(member: Member) -> str:
 @staff_page(p.MEMBERS_EDIT, methods=("GET", "POST"))
 def enrol(request: StaffRequest) -> HttpResponse:
     """Enrol a person by hand, and go to the new member's page."""
+    required = [one for one in list_attribute_definitions() if one.is_required]
     form = EnrolForm(request.POST or None)
+    add_attributes(form, required, {})
     title = _("Enrol a member")
     submit = _("Enrol")
     if not form.is_valid():
         return show_form(request, form, title=title, active="members", submit=submit)
     try:
-        member = operations.enrol(at=clock.now(), by=request.actor, **form.cleaned_data)
+        facts = {k: v for k, v in form.cleaned_data.items() if not k.startswith(ATTRIBUTE_PREFIX)}
+        member = operations.enrol(
+            at=clock.now(), by=request.actor, attributes=attributes_of(form), **facts
+        )
     except DomainError as error:
-        refuse(form, error)
+        names = {one.code: f"{ATTRIBUTE_PREFIX}{one.code}" for one in required}
+        place_error(form, error, names=names)
         return show_form(request, form, title=title, active="members", submit=submit)
     messages.success(request, _("%(number)s is enrolled.") % {"number": member.number})
     return hx_redirect(request, reverse("console:member", args=[member.number]))

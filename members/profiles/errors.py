@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from core.errors import ConflictError, ForbiddenError, InvalidError, LimitError, NotFoundError
 
 
 class MemberNotFoundError(NotFoundError):
@@ -110,3 +110,30 @@ class NamesMemberError(InvalidError):
 
     code = "names_member"
     message = _("Leave out name, e-mail, phone and customer id: this text stays for ever.")
+
+
+class ClaimNotPossibleError(ConflictError):
+    """The code was right, but this membership can not be claimed; `reason` says why."""
+
+    code = "claim_not_possible"
+
+
+class WrongClaimCodeError(InvalidError):
+    """The code is wrong; `tries_left` says how often one may still try."""
+
+    code = "wrong_code"
+    message = _("This code is not right.")
+
+
+class ClaimEndedError(ConflictError):
+    """The code has run out, was used, or was typed wrongly too often: ask for a new one."""
+
+    code = "claim_ended"
+    message = _("This code is no longer good. Ask for a new one.")
+
+
+class TooManyClaimsError(LimitError):
+    """Too many codes were asked for; `retry_at` says when one may ask again."""
+
+    code = "too_many_claims"
+    message = _("Too many codes were asked for. Try again later.")

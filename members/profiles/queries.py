@@ -14,10 +14,12 @@ from members.profiles.models import (
     ConsentChange,
     ConsentPurpose,
     ConsentText,
+    Erasure,
     Member,
 )
-from members.profiles.values import Attribute, Consent
+from members.profiles.values import Attribute, Block, Consent
 from tenants.accounts.models import User
+from tenants.audit.queries import list_entries as list_audit
 
 # A zero byte and halves of a character: in no text of the database.
 _NOWHERE = re.compile("[\x00\ud800-\udfff]")
@@ -259,3 +261,49 @@ def _escape(text: str) -> str:
 
 def _prefix(text: str) -> str:
     return f"{_escape(text)}%"
+
+
+def get_block(*, member: Member) -> Block | None:
+    """Return since when and why a member is blocked; None when they are not."""
+    if member.status != Member.Status.BLOCKED:
+        return None
+    entries = list_audit(
+        target_type="member", target_id=member.pk, action="member.blocked", limit=1
+    )
+    return Block(reason=entries[0].reason, at=entries[0].at) if entries else Block()
+
+
+def list_tags() -> list[tuple[str, int]]:
+    """Return every tag with how many members have it, the most frequent first.
+
+    Reads all members that have any.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tag, count(*) FROM members_member, unnest(tags) AS tag "
+            "WHERE tags <> '{}' AND status <> 'erased' GROUP BY tag ORDER BY count(*) DESC, tag"
+        )
+        return [(tag, count) for tag, count in cursor.fetchall()]
+
+
+def list_erasures(*, open_only: bool = True, limit: int = 200) -> list[Erasure]:
+    """Return the wishes to be erased, the soonest due first; else all, newest first."""
+    rows = Erasure.objects.select_related("member__personal")
+    if open_only:
+        return list(rows.filter(state=Erasure.State.ASKED).order_by("due_on", "pk")[:limit])
+    return list(rows.order_by("-pk")[:limit])
+
+
+def count_asked_erasures() -> int:
+    """Return how many wishes to be erased wait for a decision."""
+    return Erasure.objects.filter(state=Erasure.State.ASKED).count()
+
+
+def get_open_erasure(*, member: Member) -> Erasure | None:
+    """Return the wish of a member that waits for a decision, if there is one."""
+    return Erasure.objects.filter(member=member, state=Erasure.State.ASKED).first()
+
+
+def get_last_erasure(*, member: Member) -> Erasure | None:
+    """Return what became of the member's last wish, if there was one."""
+    return Erasure.objects.filter(member=member).order_by("-pk").first()

@@ -64,3 +64,11 @@ class Consent:
     source: str = ""
     actor: str = ""
     text_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Since when a member is blocked, and the reason that staff gave."""
+
+    reason: str = ""
+    at: datetime | None = None

@@ -12,6 +12,7 @@ from core import clock
 from core.templatetags.tessera import money_short, number
 from core.web.responses import render_page
 from members.points.queries import get_balance
+from members.profiles.queries import get_block
 from members.tiers.queries import get_standing
 from members.tiers.values import Standing
 from portal.access import MemberRequest, member_page
@@ -35,6 +36,7 @@ def show(request: MemberRequest) -> HttpResponse:
         **shell(active="home"),
         "page_title": current_brand().name,
         "member": request.member,
+        "blocked": get_block(member=request.member),
         "standing": standing,
         "tier": text(standing.tier.name) if standing else _("Member"),
         "balance": balance,

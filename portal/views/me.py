@@ -14,7 +14,9 @@ from core import clock
 from core.errors import DomainError
 from core.web.responses import hx_redirect, render_page
 from members.profiles.operations import update_profile
+from members.profiles.queries import get_block
 from portal.access import MemberRequest, member_page
+from portal.attributes import add_editable, shown_attributes, split_typed
 from portal.nav import shell
 
 
@@ -41,6 +43,8 @@ def index(request: MemberRequest) -> HttpResponse:
         "page_title": _("Me"),
         "member": request.member,
         "personal": getattr(request.member, "personal", None),
+        "attributes": shown_attributes(request.member),
+        "blocked": get_block(member=request.member),
     }
     return render_page(request, "portal/me.html", context)
 
@@ -57,13 +61,19 @@ def edit(request: MemberRequest) -> HttpResponse:
             "birthday": personal.birthday,
         }
     form = ProfileForm(request.POST or None, initial=initial)
+    add_editable(form, request.member)
     if request.method == "POST" and form.is_valid():
+        fields, attributes = split_typed(form)
         try:
             update_profile(
-                member=request.member, by=request.actor, at=clock.now(), **form.cleaned_data
+                member=request.member,
+                by=request.actor,
+                at=clock.now(),
+                attributes=attributes,
+                **fields,
             )
         except DomainError as error:
-            place = str(error.data.get("pointer", "")).strip("/")
+            place = str(error.data.get("pointer", "")).strip("/").replace("/", "_")
             form.add_error(place if place in form.fields else None, error.detail)
         else:
             messages.success(request, _("Saved."))

@@ -11,6 +11,8 @@ from tenants.accounts.models import StaffMember
 OVERVIEW_VIEW: Final = "overview.view"
 MEMBERS_VIEW: Final = "members.view"
 MEMBERS_EDIT: Final = "members.edit"
+MEMBERS_SETUP: Final = "members.setup"
+MEMBERS_ERASE: Final = "members.erase"
 POINTS_ADJUST: Final = "points.adjust"
 SEGMENTS_VIEW: Final = "segments.view"
 SEGMENTS_EDIT: Final = "segments.edit"
@@ -54,6 +56,8 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     StaffMember.Role.MANAGER: _VIEWS
     | {
         MEMBERS_EDIT,
+        MEMBERS_SETUP,
+        MEMBERS_ERASE,
         POINTS_ADJUST,
         SEGMENTS_EDIT,
         TIERS_EDIT,

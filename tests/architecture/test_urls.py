@@ -12,7 +12,7 @@ from tenants.brands.models import Brand
 
 # Addresses that anybody may open.
 OPEN = ("accounts/", "brand.css", "ui/", "api/docs/", "api/brand/v1/openapi.json",
-        "api/partner/v1/openapi.json", "r/")  # fmt: skip
+        "api/partner/v1/openapi.json", "r/", "claim/")  # fmt: skip
 _SAMPLES = {
     "integer": "1",
     "uuid": "00000000-0000-7000-8000-000000000000",
@@ -20,6 +20,7 @@ _SAMPLES = {
     "holdverb": "capture",
     "decisionverb": "approve",
     "redemptionverb": "cancel",
+    "switch": "up",
 }
 
 
