@@ -10,12 +10,14 @@ class BenefitsConfig(AppConfig):
         """Register what the rooms offer to lower and higher ones."""
         from benefits import cards
         from benefits.budget import registrations as budget
+        from benefits.catalogue import jobs as catalogue
         from benefits.grants import registrations as grants
         from benefits.insights import registrations as insights
         from benefits.mall import registrations as mall
         from benefits.rules import segment_uses as rules
         from members.segments.usage import register_user
 
+        catalogue.register()
         budget.register()
         grants.register()
         mall.register()

@@ -9,7 +9,13 @@ from members.activity.models import (
     RefundLine,
     Store,
 )
-from members.earning.models import Campaign, Earning, EarningRule, OccasionEarning
+from members.earning.models import (
+    Campaign,
+    Earning,
+    EarningBoost,
+    EarningRule,
+    OccasionEarning,
+)
 from members.points.models import (
     Account,
     AdjustmentRequest,
@@ -69,6 +75,7 @@ __all__ = [
     "ConsentText",
     "EarnedDay",
     "Earning",
+    "EarningBoost",
     "EarningRule",
     "Entry",
     "Erasure",

@@ -9,5 +9,7 @@ class PartnersConfig(AppConfig):
     def ready(self) -> None:
         """Register what the rooms offer to lower ones."""
         from partners.orders.registrations import register
+        from partners.pool import estimates
 
         register()
+        estimates.register()

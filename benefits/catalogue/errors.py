@@ -60,6 +60,34 @@ class CostExistsError(ConflictError):
     message = _("Another cost starts on this day.")
 
 
+class PeriodsOverlapError(ConflictError):
+    """Another amount begins within the period; `valid_from` says when."""
+
+    code = "periods_overlap"
+    message = _("Another amount begins within this period.")
+
+
+class CyclicPackageError(InvalidError):
+    """A package would hold itself; `path` shows the way round, `pointer` the part."""
+
+    code = "cyclic_package"
+    message = _("A package cannot hold itself.")
+
+
+class StockUsedError(ConflictError):
+    """Fewer pieces are free than were to be taken out; `free` says how many."""
+
+    code = "stock_used"
+    message = _("Fewer pieces than that are free.")
+
+
+class OutOfStockError(ConflictError):
+    """No piece of the benefit is left."""
+
+    code = "out_of_stock"
+    message = _("Sold out.")
+
+
 class CostMissingError(ConflictError):
     """No cost is in force on the day; `benefit` and `on` name the gap."""
 

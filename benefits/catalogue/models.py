@@ -4,13 +4,26 @@ from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from benefits.catalogue.errors import InvalidBenefitError
+
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9_-]{0,39}$")
+
+
+def check_code(code: str) -> None:
+    """:raises InvalidBenefitError: if it is no code."""
+    try:
+        CODE(code)
+    except ValidationError:
+        raise InvalidBenefitError(
+            "A code has small letters, digits, - and _, at most 40.", pointer="/code"
+        ) from None
 
 
 class Benefit(models.Model):
@@ -56,6 +69,11 @@ class Benefit(models.Model):
     )
     list_price_minor = models.BigIntegerField(
         default=0, help_text=_("What it is worth to the member.")
+    )
+    is_stocked = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("Units are counted one by one; without a free one nobody can use it."),
     )
     regions = models.JSONField(default=list, help_text=_("Empty: everywhere."))
     linked_categories = models.JSONField(
@@ -134,6 +152,102 @@ class BenefitCost(models.Model):
         return f"{self.benefit_id} {self.valid_from}: {self.unit_cost_minor}"
 
 
+class BenefitPrice(models.Model):
+    """What a benefit is worth to the member from a day on, where that changes over time.
+
+    Like costs: half-open `[valid_from, valid_to)`, at most one in force per day. The one in force
+    is copied to `Benefit.list_price_minor`, at once or by the nightly job.
+    """
+
+    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="prices")
+    list_price_minor = models.BigIntegerField()
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                name="benefit_price_not_negative", condition=Q(list_price_minor__gte=0)
+            ),
+            models.CheckConstraint(
+                name="benefit_price_period",
+                condition=Q(valid_to__isnull=True) | Q(valid_from__lt=F("valid_to")),
+            ),
+            ExclusionConstraint(
+                name="benefit_price_one_a_day",
+                expressions=[
+                    (
+                        Func("benefit_id", "benefit_id", Value("[]"), function="int8range"),
+                        RangeOperators.OVERLAPS,
+                    ),
+                    (Func("valid_from", "valid_to", function="daterange"), RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benefit_id} {self.valid_from}: {self.list_price_minor}"
+
+
+class BenefitVersion(models.Model):
+    """A benefit's definition as it was from an instant on, with who wrote it. Append-only by trigger.
+
+    Rights granted meanwhile keep the terms they were given (`grants.GrantTerms`); this is the
+    history that staff compare.
+    """
+
+    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="versions")
+    version = models.PositiveIntegerField()
+    content = models.JSONField()
+    actor = models.CharField(max_length=60)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="benefit_version_once", fields=["benefit", "version"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benefit_id} v{self.version}"
+
+
+class BenefitUnit(models.Model):
+    """One piece of a benefit's stock. `taken_for` names the redemption that got it.
+
+    A row per piece, so that those who take one at the same moment do not queue for a counter.
+    """
+
+    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="units")
+    taken_at = models.DateTimeField(null=True)
+    taken_for = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="benefit_unit_taken_for_something",
+                condition=Q(taken_at__isnull=True, taken_for="")
+                | (Q(taken_at__isnull=False) & ~Q(taken_for="")),
+            ),
+            # One piece per redemption; giving it back finds it by this.
+            models.UniqueConstraint(
+                name="benefit_unit_once",
+                fields=["taken_for"],
+                condition=~Q(taken_for=""),
+            ),
+        ]
+        indexes = [
+            # The next free piece.
+            models.Index(
+                fields=["benefit", "id"],
+                name="benefit_unit_free",
+                condition=Q(taken_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benefit_id}: {self.taken_for or 'free'}"
+
+
 class StageChange(models.Model):
     """A move of a benefit from one stage to another, with who and why. Append-only by trigger."""
 
@@ -176,6 +290,49 @@ class PackageItem(models.Model):
             models.UniqueConstraint(name="package_item_once", fields=["package", "benefit"]),
             models.CheckConstraint(
                 name="package_item_quantity_positive", condition=Q(quantity__gte=1)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.package_id}: {self.quantity} × {self.benefit_id}"
+
+
+class PackagePart(models.Model):
+    """A package within a package. Parts never lead back to where they began; operations see to it."""
+
+    # The parts are the package's content.
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="parts")
+    part = models.ForeignKey(Package, on_delete=models.PROTECT, related_name="part_of")
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="package_part_once", fields=["package", "part"]),
+            models.CheckConstraint(
+                name="package_part_quantity_positive", condition=Q(quantity__gte=1)
+            ),
+            models.CheckConstraint(name="package_part_of_another", condition=~Q(package=F("part"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.package_id}: {self.quantity} × {self.part_id}"
+
+
+class PackageUnit(models.Model):
+    """How many units of a benefit one package gives in all, with those of its parts.
+
+    Written anew whenever a package changes, so that granting reads one table.
+    """
+
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="units")
+    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="package_unit_once", fields=["package", "benefit"]),
+            models.CheckConstraint(
+                name="package_unit_quantity_positive", condition=Q(quantity__gte=1)
             ),
         ]
 

@@ -1,20 +1,28 @@
 """Writes of the catalogue: benefits, their costs and stages, packages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 
+from benefits.catalogue import _amounts
+from benefits.catalogue._versions import keep_version
 from benefits.catalogue.errors import (
     CodeTakenError,
-    CostExistsError,
     IllegalStageError,
     InvalidBenefitError,
 )
 from benefits.catalogue.kinds import get_kind
-from benefits.catalogue.models import CODE, Benefit, BenefitCost, Package, PackageItem, StageChange
+from benefits.catalogue.models import (
+    Benefit,
+    BenefitCost,
+    BenefitPrice,
+    StageChange,
+    check_code,
+)
+from benefits.catalogue.packages import create_package, update_package
 from benefits.catalogue.registry import pass_gates
 from benefits.catalogue.stages import may_follow
 from benefits.catalogue.texts import check_text
@@ -23,6 +31,17 @@ from core.actors import Actor
 from core.money import MAX_MINOR
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
+from tenants.events.operations import emit
+
+__all__ = [
+    "change_stage",
+    "create_benefit",
+    "create_package",
+    "set_cost",
+    "set_list_price",
+    "update_benefit",
+    "update_package",
+]
 
 # What can be changed after a benefit was made; its code and kind are fixed for good.
 _CHANGEABLE = frozenset(
@@ -73,7 +92,7 @@ def create_benefit(
     :raises InvalidBenefitError: if a field is wrong; `pointer` names it.
     :raises CodeTakenError: if another benefit has the code.
     """
-    _check_code(code)
+    check_code(code)
     if stage not in Benefit.Stage.values or stage == Benefit.Stage.RETIRED:
         raise InvalidBenefitError("A new benefit cannot be in this stage.", pointer="/stage")
     cleaned = _clean(kind, {"name": name, "channel": channel, "parameters": {}, **fields})
@@ -86,11 +105,17 @@ def create_benefit(
         StageChange.objects.create(
             benefit=benefit, from_stage="", to_stage=stage, reason=reason, actor=by.key, at=at
         )
+        keep_version(benefit=benefit, by=by, at=at)
+        today = clock.local_date(at, current_brand().timezone)
+        if benefit.list_price_minor:
+            BenefitPrice.objects.create(
+                benefit=benefit, list_price_minor=benefit.list_price_minor, valid_from=today
+            )
         if unit_cost_minor is not None:
             set_cost(
                 benefit=benefit,
                 unit_cost_minor=unit_cost_minor,
-                valid_from=clock.local_date(at, current_brand().timezone),
+                valid_from=today,
                 by=by,
                 at=at,
             )
@@ -119,10 +144,23 @@ def update_benefit(*, benefit: Benefit, by: Actor, at: datetime, **changes: Any)
         now = {name: getattr(row, name) for name in _CHANGEABLE}
         cleaned = _clean(row.kind, {**now, **changes})
         changed = {name: cleaned[name] for name in changes if cleaned[name] != now[name]}
+        if changed:
+            # What it was until now, where it is older than the history.
+            keep_version(benefit=row, by=by, at=row.created_at, only_first=True)
         for name, value in changed.items():
             setattr(row, name, value)
         if changed:
             row.save(update_fields=[*changed])
+            keep_version(benefit=row, by=by, at=at)
+            if "list_price_minor" in changed:
+                _amounts.put(
+                    _amounts.PRICES,
+                    benefit=row,
+                    amount_minor=row.list_price_minor,
+                    valid_from=clock.local_date(at, current_brand().timezone),
+                    valid_to=None,
+                    may_correct=True,
+                )
             record(
                 by=by,
                 at=at,
@@ -144,8 +182,12 @@ def change_stage(
     by: Actor,
     at: datetime,
     evidence: Mapping[str, Any] | None = None,
+    revoke_grants: bool = False,
 ) -> Benefit:
     """Move a benefit to another stage of its life, with a reason and an audit entry.
+
+    Live rights to a benefit that retires stay until they end, unless `revoke_grants` says that
+    they are taken back. Event: `benefit.stage_changed`.
 
     :raises IllegalStageError: if that stage cannot follow.
     :raises InvalidBenefitError: if no reason is given.
@@ -177,115 +219,128 @@ def change_stage(
             changes={"stage": [before, to]},
             reason=reason,
         )
+        emit(
+            type="benefit.stage_changed",
+            subject=f"benefit:{row.pk}",
+            data={
+                "benefit": row.code,
+                "benefit_id": row.pk,
+                "from": before,
+                "to": to,
+                "revoke": revoke_grants and to == Benefit.Stage.RETIRED,
+            },
+            at=at,
+        )
     return row
 
 
 def set_cost(
-    *, benefit: Benefit, unit_cost_minor: int, valid_from: date, by: Actor, at: datetime
-) -> BenefitCost:
-    """Set what one unit costs from a brand day on, until the next cost that is known.
-
-    Setting the same cost from the same day again changes nothing.
-
-    :raises CostExistsError: if another cost starts on that day.
-    :raises InvalidBenefitError: if the cost is negative or absurd.
-    """
-    if not 0 <= unit_cost_minor <= MAX_MINOR:
-        raise InvalidBenefitError("The cost is out of range.", pointer="/unit_cost_minor")
-    with transaction.atomic():
-        # The benefit's row serialises changes of its costs; the exclusion constraint is behind.
-        Benefit.objects.select_for_update().get(pk=benefit.pk)
-        costs = list(BenefitCost.objects.filter(benefit=benefit).order_by("valid_from"))
-        same = next((cost for cost in costs if cost.valid_from == valid_from), None)
-        if same is not None:
-            if same.unit_cost_minor != unit_cost_minor:
-                raise CostExistsError(valid_from=valid_from.isoformat())
-            return same
-        before = [cost for cost in costs if cost.valid_from < valid_from]
-        after = [cost for cost in costs if cost.valid_from > valid_from]
-        if before:
-            before[-1].valid_to = valid_from
-            before[-1].save(update_fields=["valid_to"])
-        cost = BenefitCost.objects.create(
-            benefit=benefit,
-            unit_cost_minor=unit_cost_minor,
-            valid_from=valid_from,
-            valid_to=after[0].valid_from if after else None,
-        )
-        record(
-            by=by,
-            at=at,
-            action="benefit.cost_set",
-            target_type="benefit",
-            target_id=benefit.pk,
-            changes={
-                "unit_cost_minor": [
-                    before[-1].unit_cost_minor if before else None,
-                    unit_cost_minor,
-                ],
-                "valid_from": [None, valid_from.isoformat()],
-            },
-        )
-    return cost
-
-
-def create_package(
     *,
-    code: str,
-    name: Mapping[str, str],
-    items: Sequence[tuple[Benefit, int]],
+    benefit: Benefit,
+    unit_cost_minor: int,
+    valid_from: date,
     by: Actor,
     at: datetime,
-    summary: Mapping[str, str] | None = None,
-    icon: str = "package",
-) -> Package:
-    """Put benefits with quantities together.
+    valid_to: date | None = None,
+) -> BenefitCost:
+    """Set what one unit costs from a brand day on, until `valid_to` or the next known cost.
 
-    :raises InvalidBenefitError: if the package is empty, or names a benefit twice.
-    :raises CodeTakenError: if another package has the code.
+    Behind `valid_to` the cost from before holds again. The same again changes nothing.
+
+    :raises CostExistsError: if another cost starts on that day.
+    :raises PeriodsOverlapError: if another cost begins before `valid_to`.
+    :raises InvalidBenefitError: if the cost is negative or absurd, or the period is empty.
     """
-    _check_code(code)
-    if not items:
-        raise InvalidBenefitError("A package needs a benefit.", pointer="/items")
-    if len({benefit.pk for benefit, _quantity in items}) != len(items):
-        raise InvalidBenefitError("Each benefit can be listed once.", pointer="/items")
-    for index, (_benefit, quantity) in enumerate(items):
-        if quantity < 1:
-            raise InvalidBenefitError(
-                "At least one unit is needed.", pointer=f"/items/{index}/quantity"
-            )
     with transaction.atomic():
-        if Package.objects.filter(code=code).exists():
-            raise CodeTakenError(package=code)
-        package = Package.objects.create(
-            code=code,
-            name=check_text(name, pointer="/name", required=True),
-            summary=check_text(summary or {}, pointer="/summary"),
-            icon=icon,
-            created_at=at,
+        cost, before = _amounts.put(
+            _amounts.COSTS,
+            benefit=benefit,
+            amount_minor=unit_cost_minor,
+            valid_from=valid_from,
+            valid_to=valid_to,
         )
-        PackageItem.objects.bulk_create(
-            PackageItem(package=package, benefit=benefit, quantity=quantity)
-            for benefit, quantity in items
+        _note_amount(
+            "unit_cost_minor", benefit, before, unit_cost_minor, valid_from, valid_to, by, at
         )
-        record(
-            by=by,
-            at=at,
-            action="package.created",
-            target_type="package",
-            target_id=package.pk,
-            changes={"items": [None, {benefit.code: quantity for benefit, quantity in items}]},
-        )
-    return package
+    found: BenefitCost = cost
+    return found
 
 
-def _check_code(code: str) -> None:
-    try:
-        CODE(code)
-    except ValidationError:
-        raise InvalidBenefitError(
-            "A code has small letters, digits, - and _, at most 40.", pointer="/code"
-        ) from None
+def set_list_price(
+    *,
+    benefit: Benefit,
+    list_price_minor: int,
+    valid_from: date,
+    by: Actor,
+    at: datetime,
+    valid_to: date | None = None,
+) -> BenefitPrice:
+    """Set what the benefit is worth to the member from a brand day on; as `set_cost`.
+
+    What starts today or earlier shows at once, what starts later when its day comes.
+
+    :raises CostExistsError, PeriodsOverlapError, InvalidBenefitError: as `set_cost`.
+    """
+    with transaction.atomic():
+        price, before = _amounts.put(
+            _amounts.PRICES,
+            benefit=benefit,
+            amount_minor=list_price_minor,
+            valid_from=valid_from,
+            valid_to=valid_to,
+        )
+        _note_amount(
+            "list_price_minor", benefit, before, list_price_minor, valid_from, valid_to, by, at
+        )
+        show_prices(on=clock.local_date(at, current_brand().timezone), benefit=benefit)
+    found: BenefitPrice = price
+    return found
+
+
+def show_prices(*, on: date, benefit: Benefit | None = None) -> int:
+    """Copy the list prices in force on a brand day to their benefits; return how many changed."""
+    prices = BenefitPrice.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gt=on), valid_from__lte=on
+    )
+    if benefit is not None:
+        prices = prices.filter(benefit=benefit)
+    changed = 0
+    for key, amount in prices.values_list("benefit_id", "list_price_minor"):
+        changed += (
+            Benefit.objects.filter(pk=key)
+            .exclude(list_price_minor=amount)
+            .update(list_price_minor=amount)
+        )
+    if benefit is not None:
+        benefit.refresh_from_db(fields=["list_price_minor"])
+    return changed
+
+
+def _note_amount(
+    name: str,
+    benefit: Benefit,
+    before: int | None,
+    amount: int,
+    valid_from: date,
+    valid_to: date | None,
+    by: Actor,
+    at: datetime,
+) -> None:
+    if before == amount:
+        return
+    what = "cost" if name == "unit_cost_minor" else "price"
+    record(
+        by=by,
+        at=at,
+        action=f"benefit.{what}_set",
+        target_type="benefit",
+        target_id=benefit.pk,
+        changes={
+            name: [before, amount],
+            "valid_from": [None, valid_from.isoformat()],
+            **({"valid_to": [None, valid_to.isoformat()]} if valid_to else {}),
+        },
+    )
 
 
 def _clean(kind_code: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,11 @@ from benefits.catalogue.models import (
     Benefit,
     BenefitCost,
     CodeImport,
+    BenefitPrice,
+    BenefitVersion,
     CodePool,
     Package,
+    PackageUnit,
     PoolCode,
     StageChange,
 )
@@ -35,11 +38,14 @@ __all__ = [
     "list_handed_out",
     "list_imports",
     "list_low_pools",
+    "list_package_units",
     "list_packages",
     "list_pool_fill",
     "list_pools",
+    "list_prices",
     "list_stage_changes",
     "list_unit_costs",
+    "list_versions",
     "localized",
     "unit_cost",
 ]
@@ -108,15 +114,33 @@ def list_stage_changes(*, benefit: Benefit) -> list[StageChange]:
 def get_package(*, code: str) -> Package:
     """Return a package with its items. :raises UnknownPackageError: if there is none."""
     try:
-        return Package.objects.prefetch_related("items__benefit").get(code=code)
+        return Package.objects.prefetch_related("items__benefit", "parts__part").get(code=code)
     except Package.DoesNotExist:
         raise UnknownPackageError(package=code) from None
 
 
-def list_packages(*, active_only: bool = True) -> list[Package]:
-    """Return packages with their items, by code."""
+def list_packages(*, active_only: bool = True, with_parts: bool = False) -> list[Package]:
+    """Return packages with their items, by code; with what they hold of others where asked."""
     packages = Package.objects.prefetch_related("items__benefit").order_by("code")
+    if with_parts:
+        packages = packages.prefetch_related("parts__part", "units__benefit")
     return list(packages.filter(is_active=True) if active_only else packages)
+
+
+def list_package_units(*, package: Package) -> list[tuple[Benefit, int]]:
+    """Return the benefits that one package gives in all, its parts included, with their units."""
+    rows = PackageUnit.objects.select_related("benefit").filter(package=package)
+    return [(row.benefit, row.quantity) for row in rows.order_by("benefit__code")]
+
+
+def list_prices(*, benefit: Benefit) -> list[BenefitPrice]:
+    """Return what a benefit was and will be worth to members, the latest first."""
+    return list(BenefitPrice.objects.filter(benefit=benefit).order_by("-valid_from"))
+
+
+def list_versions(*, benefit: Benefit) -> list[BenefitVersion]:
+    """Return how a benefit was defined over time, the latest first."""
+    return list(BenefitVersion.objects.filter(benefit=benefit).order_by("-version"))
 
 
 def get_pool(*, code: str) -> CodePool:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from benefits.catalogue.kinds import Use, get_kind
+from benefits.catalogue.stock import give_back
 from benefits.grants import _money
 from benefits.grants._audit import note
 from benefits.grants._events import tell
@@ -287,6 +288,8 @@ _MOVING = [
 
 def _return_unit(row: Redemption) -> bool:
     changed = Grant.objects.filter(pk=row.grant_id, used__gte=1).update(used=F("used") - 1)
+    if changed and row.benefit.is_stocked:
+        give_back(taken_for=f"redemption:{row.pk}")
     return bool(changed)
 
 

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from benefits.catalogue.models import Benefit
+from benefits.catalogue.stock import take_unit
 from benefits.grants import _money
 from benefits.grants._audit import note as audit
 from benefits.grants._events import tell
@@ -53,7 +54,7 @@ def redeem(
         OutsideRegionError, BlockedMemberError: when it can not be used; nothing has changed.
     :raises KeyReusedError: if the key belongs to another request.
     :raises LineExhaustedError: if the budget line refuses.
-    :raises PoolEmptyError: if no code is left.
+    :raises PoolEmptyError, OutOfStockError: if no code or piece is left.
     """
     if (grant_id is None) == (benefit_code is None):
         raise InvalidGrantError("Name either a grant or a benefit.", pointer="/grant_id")
@@ -194,6 +195,8 @@ def _make(
         budget_line=line,
         committed_minor=_money.cost_of_unit(benefit.pk, on=on) if line is not None else 0,
     )
+    if benefit.is_stocked:
+        take_unit(benefit_id=benefit.pk, taken_for=f"redemption:{redemption.pk}", at=at)
     if note:
         require_present(member_id=redemption.member_id)
         RedemptionNote.objects.create(redemption=redemption, note=note)

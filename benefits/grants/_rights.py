@@ -8,11 +8,11 @@ from django.db import transaction
 
 from benefits.catalogue.kinds import Right, get_kind
 from benefits.catalogue.models import Benefit, Package
-from benefits.catalogue.queries import unit_cost
+from benefits.catalogue.queries import list_package_units, unit_cost
 from benefits.catalogue.stages import LIVE
 from benefits.grants._audit import note
 from benefits.grants.errors import InvalidGrantError, KeyReusedError
-from benefits.grants.models import Grant
+from benefits.grants.models import Grant, GrantRevocation
 from benefits.grants.terms import freeze
 from benefits.rules.errors import BenefitNotLiveError
 from benefits.rules.models import GrantRule
@@ -135,30 +135,47 @@ def grant_package(
         return [
             grant(
                 member=member,
-                benefit=item.benefit,
+                benefit=benefit,
                 period_key=period_key,
                 by=by,
                 at=at,
-                quantity=item.quantity * quantity,
+                quantity=units * quantity,
                 package=package,
                 starts_at=starts_at,
                 ends_at=ends_at,
                 reason=reason,
             )
-            for item in package.items.select_related("benefit").order_by("benefit__code")
+            for benefit, units in list_package_units(package=package)
         ]
 
 
-def revoke(*, grant: Grant, reason: str, by: Actor, at: datetime) -> Grant:
-    """Take back what is left of a right; what was used stays used. Once; again changes nothing."""
+def revoke(*, grant: Grant, reason: str, by: Actor, at: datetime, cause: str = "staff") -> Grant:
+    """Take back what is left of a right; what was used stays used. Once; again changes nothing.
+
+    `cause` is one of `GrantRevocation.Cause`; `reason`, in words, is kept in the audit.
+    """
     with transaction.atomic():
         changed = Grant.objects.filter(pk=grant.pk, revoked_at__isnull=True).update(revoked_at=at)
         grant.refresh_from_db(fields=["revoked_at", "used"])
         if changed:
+            GrantRevocation.objects.create(
+                grant=grant,
+                cause=cause,
+                units_left=grant.quantity - grant.used,
+                actor=by.key,
+                at=at,
+            )
             emit(
                 type="grant.revoked",
                 subject=f"member:{grant.member_id}",
-                data={"grant": grant.pk, "benefit_id": grant.benefit_id},
+                data={
+                    "grant": grant.pk,
+                    "benefit_id": grant.benefit_id,
+                    "cause": cause,
+                    "member_id": grant.member_id,
+                    "count": 1,
+                    "units_left": grant.quantity - grant.used,
+                },
                 at=at,
             )
             note("grant.revoked", target=("grant", grant.pk), by=by, at=at, reason=reason)

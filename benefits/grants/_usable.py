@@ -99,7 +99,7 @@ SELECT b.id, b.code, b.kind, b.name, b.summary, b.terms, b.category, b.icon, b.s
 _RULES = """
 SELECT r.code, r.cadence, r.hold_out_bp, array_agg(COALESCE(r.benefit_id, i.benefit_id)),
        r.condition::text
-  FROM benefits_grantrule r LEFT JOIN benefits_packageitem i ON i.package_id = r.package_id
+  FROM benefits_grantrule r LEFT JOIN benefits_packageunit i ON i.package_id = r.package_id
  WHERE r.status = 'published' AND (r.starts_at IS NULL OR r.starts_at <= %(at)s)
    AND (r.ends_at IS NULL OR r.ends_at > %(at)s)
    AND COALESCE(r.benefit_id, i.benefit_id) = ANY(%(benefit_ids)s)

@@ -9,10 +9,20 @@ from typing import Any
 from benefits.grants.fulfilment import get_channel
 from benefits.grants.issuing import issue
 from benefits.grants.models import Redemption
+from benefits.grants.periods import current_period
+from benefits.grants.revoking import (
+    revoke_lost_of_member,
+    revoke_of_benefit,
+    revoke_of_purchase,
+    revoke_of_rule,
+)
 from benefits.grants.states import OPEN
 from benefits.rules.models import GrantRule
-from benefits.rules.periods import Period
+from benefits.rules.periods import ISSUED_BY_JOB, Period
 from benefits.rules.queries import list_rules_in_force
+from core.actors import SYSTEM
+from members.activity.models import Purchase
+from members.segments import conditions
 from tenants.events.models import Event
 from tenants.events.registry import on_event
 
@@ -25,8 +35,13 @@ def grant_on_join(event: Event) -> None:
 
 
 def grant_on_tier_up(event: Event) -> None:
-    """Grant the gift of the tier reached, once per member and tier."""
+    """Take back what belonged to the tier before, then grant what belongs to the tier reached.
+
+    The gift of a tier comes once per member and tier; what rules owe to holders of the tier for
+    the present period comes at once, not only with the night.
+    """
     tier = event.data["to"]
+    follow_tier(event)
     _issue_to(
         event,
         cadence=_Cadence.ON_TIER_UP,
@@ -35,15 +50,66 @@ def grant_on_tier_up(event: Event) -> None:
     )
 
 
+def follow_tier(event: Event) -> None:
+    """Take back and grant what rules that ask for the tier say of one member now."""
+    at: datetime = event.at
+    member_id = _member_id(event)
+    rules = [
+        rule
+        for rule in list_rules_in_force(at=at, cadences=GrantRule.Cadence.values, event_name=None)
+        if _asks_for_tier(rule)
+    ]
+    if not rules:
+        return
+    # First what is lost, then what is won: a group never holds two at once.
+    revoke_lost_of_member(rules=rules, member_id=member_id, at=at)
+    for rule in rules:
+        if rule.cadence in ISSUED_BY_JOB:
+            issue(rule=rule, period=current_period(rule, at=at), at=at, member_id=member_id)
+
+
+def take_back_on_refund(event: Event) -> None:
+    """Take back what a purchase had given when all of it was refunded."""
+    purchase = _lock_purchase(event)
+    if purchase.refunded_minor >= purchase.amount_minor:
+        revoke_of_purchase(purchase_id=purchase.pk, member_id=purchase.member_id, at=event.at)
+
+
+def take_back_on_end(event: Event) -> None:
+    """Take back the live rights of a rule that was ended that way."""
+    if event.data["revoke"]:
+        rule = GrantRule.objects.get(pk=event.data["rule_id"])
+        revoke_of_rule(rule=rule, by=SYSTEM, at=event.at)
+
+
+def take_back_on_retirement(event: Event) -> None:
+    """Take back the live rights to a benefit that was retired that way."""
+    if event.data["revoke"]:
+        revoke_of_benefit(
+            benefit_id=event.data["benefit_id"],
+            code=event.data["benefit"],
+            by=SYSTEM,
+            at=event.at,
+        )
+
+
 def grant_on_purchase(event: Event) -> None:
     """Grant what rules give for a purchase, once per purchase."""
-    purchase = event.data["purchase_id"]
-    _issue_to(
-        event,
-        cadence=_Cadence.ON_PURCHASE,
-        key=f"purchase:{purchase}",
-        cause={"code": "purchase", "purchase": purchase},
-    )
+    rules = list_rules_in_force(at=event.at, cadences=[_Cadence.ON_PURCHASE])
+    if not rules:
+        return
+    # A refund waits for this, or has been before: either way nothing is left standing.
+    purchase = _lock_purchase(event)
+    if purchase.amount_minor and purchase.refunded_minor >= purchase.amount_minor:
+        return
+    for rule in rules:
+        issue(
+            rule=rule,
+            period=Period(f"purchase:{purchase.pk}", None, None),
+            at=event.at,
+            member_id=purchase.member_id,
+            cause={"code": "purchase", "purchase": purchase.pk},
+        )
 
 
 def grant_on_activity(event: Event) -> None:
@@ -78,7 +144,13 @@ def register() -> None:
     """Make the handlers known; called once at start. The names are stored: never change them."""
     on_event("member.enrolled", name="benefits.grant_on_join")(grant_on_join)
     on_event("tier.upgraded", name="benefits.grant_on_tier_up")(grant_on_tier_up)
+    on_event("tier.downgraded", name="benefits.follow_tier")(follow_tier)
     on_event("purchase.recorded", name="benefits.grant_on_purchase")(grant_on_purchase)
+    on_event("purchase.refunded", name="benefits.take_back_on_refund")(take_back_on_refund)
+    on_event("rule.ended", name="benefits.take_back_on_end")(take_back_on_end)
+    on_event("benefit.stage_changed", name="benefits.take_back_on_retirement")(
+        take_back_on_retirement
+    )
     on_event("activity.recorded", name="benefits.grant_on_activity")(grant_on_activity)
     on_event("redemption.requested", name="benefits.request_fulfilment")(request_fulfilment)
     on_event(
@@ -109,6 +181,14 @@ def _issue_to(
 def _member_id(event: Event) -> int:
     kind, _colon, key = event.subject.partition(":")
     return int(key) if kind == "member" else int(event.data["member_id"])
+
+
+def _asks_for_tier(rule: GrantRule) -> bool:
+    return "tier" in conditions.fields_of(conditions.parse(rule.condition))
+
+
+def _lock_purchase(event: Event) -> Purchase:
+    return Purchase.objects.select_for_update(no_key=True).get(pk=event.data["purchase_id"])
 
 
 def _redemption(event: Event) -> Redemption:

@@ -7,33 +7,37 @@ from benefits.grants.errors import InvalidStateError
 from benefits.grants.issuing import issue
 from benefits.grants.models import Redemption
 from benefits.grants.operations import expire
-from benefits.grants.periods import rule_start
+from benefits.grants.periods import current_period
+from benefits.grants.revoking import revoke_lost
 from benefits.grants.states import OPEN
-from benefits.rules.periods import ISSUED_BY_JOB, period_on
+from benefits.rules.models import GrantRule
+from benefits.rules.operations import end_due_rules
+from benefits.rules.periods import ISSUED_BY_JOB
 from benefits.rules.queries import list_rules_in_force
-from core import clock
-from tenants.brands.context import current_brand
 from tenants.jobs.registry import JobRun, daily, every, register_job
 
 
 def issue_period(run: JobRun) -> None:
-    """Grant what the rules in force owe for the brand's day.
+    """Take back what is no longer due, then grant what the rules in force owe for the day.
 
     On the first day of a period that is everybody who matches, on the others those who match
     since. One transaction per rule; the last one closes the job. Again, it finds nothing to do.
     """
-    today = clock.local_date(run.at, current_brand().timezone)
-    rules = list_rules_in_force(at=run.at, cadences=sorted(ISSUED_BY_JOB))
-    result = {"rules": len(rules), "members": 0, "units": 0, "held_out": 0}
-    for done, rule in enumerate(rules, start=1):
-        period = period_on(
-            cadence=rule.cadence,
-            on=today,
-            every_months=rule.every_months,
-            since=rule_start(rule),
+    end_due_rules(at=run.at)
+    result = {"rules": 0, "members": 0, "units": 0, "held_out": 0}
+    taken = sum(
+        revoke_lost(rule=rule, at=run.at)
+        for rule in list_rules_in_force(
+            at=run.at, cadences=GrantRule.Cadence.values, event_name=None
         )
+    )
+    if taken:
+        result["revoked"] = taken
+    rules = list_rules_in_force(at=run.at, cadences=sorted(ISSUED_BY_JOB))
+    result["rules"] = len(rules)
+    for done, rule in enumerate(rules, start=1):
         with transaction.atomic():
-            issued = issue(rule=rule, period=period, at=run.at)
+            issued = issue(rule=rule, period=current_period(rule, at=run.at), at=run.at)
             result["members"] += issued.members
             result["units"] += issued.units
             result["held_out"] += issued.held_out

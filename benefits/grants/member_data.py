@@ -21,6 +21,12 @@ def register() -> None:
     """Register everything; called once when the application is ready."""
     for table in (
         MemberTable(model="benefits.Grant", title=_("Benefits")),
+        MemberTable(
+            model="benefits.GrantRevocation",
+            title=_("Benefits taken back"),
+            member="grant__member_id",
+            hidden=frozenset({"actor"}),
+        ),
         MemberTable(model="benefits.HoldOut", title=_("Compared without the benefit")),
         MemberTable(model="benefits.Redemption", title=_("Redemptions")),
         MemberTable(

@@ -127,31 +127,56 @@ class Grant(models.Model):
 
 
 class HoldOut(models.Model):
-    """That a member matched a rule but was left out, to measure what the benefit brings.
+    """That a member matched a rule in a period but was left out, to measure what it brings.
 
-    Decided by a hash of rule and member, so it never changes while the share stays.
+    Decided by a hash of rule and member, so it never changes while the share stays. Recorded per
+    period, so that what treated and left-out members did afterwards can be compared month by
+    month. As with grants, keys of what is never deleted carry no check of their own.
     """
 
-    rule = models.ForeignKey(GrantRule, on_delete=models.PROTECT, related_name="hold_outs")
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="hold_outs")
+    rule = models.ForeignKey(
+        GrantRule,
+        on_delete=models.PROTECT,
+        related_name="hold_outs",
+        db_index=False,
+        db_constraint=False,
+    )
+    member = models.ForeignKey(
+        Member,
+        on_delete=models.PROTECT,
+        related_name="hold_outs",
+        db_index=False,
+        db_constraint=False,
+    )
+    period_key = models.CharField(max_length=60)
     since = models.DateTimeField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(name="hold_out_once", fields=["rule", "member"]),
+            models.UniqueConstraint(name="hold_out_once", fields=["rule", "period_key", "member"]),
         ]
 
     def __str__(self) -> str:
-        return f"{self.rule_id}: {self.member_id}"
+        return f"{self.rule_id} {self.period_key}: {self.member_id}"
 
 
 class RulePeriod(models.Model):
-    """What one rule has issued in one period: the counter behind its caps, and the job's mark.
+    """What one rule has issued in one period, on one day or in all: the counters behind its caps.
 
-    Locked only by the issuing of that rule, never by a redemption.
+    The counter of a period is also the job's mark. Those of days and of the total exist where the
+    rule has such caps. Locked only by the issuing of that rule, never by a redemption, and always
+    in the order total, period, day.
     """
 
+    class Scope(models.TextChoices):
+        TOTAL = "total", _("In all")
+        PERIOD = "period", _("Period")
+        DAY = "day", _("Day")
+
     rule = models.ForeignKey(GrantRule, on_delete=models.PROTECT, related_name="periods")
+    scope = models.CharField(
+        max_length=6, choices=Scope.choices, default=Scope.PERIOD, db_default=Scope.PERIOD
+    )
     period_key = models.CharField(max_length=60)
     members = models.PositiveBigIntegerField(default=0)
     units = models.PositiveBigIntegerField(default=0)
@@ -161,11 +186,45 @@ class RulePeriod(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(name="rule_period_once", fields=["rule", "period_key"]),
+            models.UniqueConstraint(
+                name="rule_period_once", fields=["rule", "scope", "period_key"]
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.rule_id} {self.period_key}"
+
+
+class GrantRevocation(models.Model):
+    """That what was left of a right was taken back: why, by whom, how many units were left.
+
+    One per grant; what was used stays used. Append-only by trigger.
+    """
+
+    class Cause(models.TextChoices):
+        STAFF = "staff", _("Taken back by staff")
+        NO_LONGER_MET = "no_longer_met", _("The condition is no longer met")
+        REPLACED = "replaced", _("A better right took its place")
+        REFUNDED = "refunded", _("The purchase was refunded")
+        RULE_ENDED = "rule_ended", _("The rule has ended")
+        BENEFIT_RETIRED = "benefit_retired", _("The benefit was retired")
+        ORDER = "order", _("The order was cancelled")
+
+    grant = models.OneToOneField(
+        Grant,
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="revocation",
+        db_constraint=False,
+    )
+    cause = models.CharField(max_length=16, choices=Cause.choices)
+    detail = models.JSONField(default=dict)
+    units_left = models.PositiveIntegerField()
+    actor = models.CharField(max_length=60)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.grant_id}: {self.cause}"
 
 
 class Redemption(models.Model):

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from benefits.grants.models import Grant
 from benefits.rules.models import GrantRule
-from benefits.rules.periods import midnight, next_start
+from benefits.rules.periods import Period, midnight, next_start, period_on
 from core import clock
 from tenants.brands.context import current_brand
 
@@ -44,6 +44,16 @@ def next_period_at(
         return None
     start = midnight(first, zone)
     return None if ends_at is not None and ends_at <= start else start
+
+
+def current_period(rule: GrantRule, *, at: datetime) -> Period:
+    """Return the period of a rule of the nightly job that the brand's day lies in."""
+    return period_on(
+        cadence=rule.cadence,
+        on=clock.local_date(at, current_brand().timezone),
+        every_months=rule.every_months,
+        since=rule_start(rule),
+    )
 
 
 def rule_start(rule: GrantRule) -> date:

@@ -76,7 +76,11 @@ def list_benefit_grants(
 
 def list_rule_periods(*, rule: GrantRule, limit: int = 24) -> list[RulePeriod]:
     """Return what a rule has issued, period by period, the latest first."""
-    return list(RulePeriod.objects.filter(rule=rule).order_by("-last_issued_at", "-pk")[:limit])
+    return list(
+        RulePeriod.objects.filter(rule=rule, scope=RulePeriod.Scope.PERIOD).order_by(
+            "-last_issued_at", "-pk"
+        )[:limit]
+    )
 
 
 def get_redemption(

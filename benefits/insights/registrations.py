@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from benefits.budget.queries import count_waiting_draws
+from benefits.insights import outlook
 from benefits.insights.jobs import (
     compute_facts,
     on_order_unassigned,
@@ -47,3 +48,4 @@ def register() -> None:
     on_event("budget.reserve_low", name="insights.reserve_low")(on_reserve_low)
     on_event("partner_order.unassigned", name="insights.order_unassigned")(on_order_unassigned)
     register_todo(waiting_draws)
+    outlook.register()

@@ -37,3 +37,18 @@ class BenefitNotLiveError(ConflictError):
 
     code = "benefit_not_live"
     message = _("A benefit of this rule is not offered to members.")
+
+
+class ImpossibleRuleError(ConflictError):
+    """The rule can never grant anything: its condition contradicts itself in `field`, or its
+    `cap` is smaller than what one member would get; `pointer` names the place."""
+
+    code = "rule_never_matches"
+    message = _("This rule can never grant anything.")
+
+
+class NoBudgetError(ConflictError):
+    """The rule costs money and no line of the budget in force pays for it."""
+
+    code = "no_budget"
+    message = _("No line of the budget in force pays for this rule.")

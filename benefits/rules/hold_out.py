@@ -13,7 +13,7 @@ def is_held_out(*, rule_code: str, member_id: int, hold_out_bp: int) -> bool:
 
     Raising the share only adds members, lowering it only removes some.
     """
-    return _share(rule_code, member_id) < hold_out_bp
+    return share_of(rule_code=rule_code, member_id=member_id) < hold_out_bp
 
 
 def held_out_sql(*, member: str, code: str, share: str) -> str:
@@ -24,6 +24,7 @@ def held_out_sql(*, member: str, code: str, share: str) -> str:
     return f"({share} > 0 AND mod({number}, {WHOLE}) < {share})"
 
 
-def _share(rule_code: str, member_id: int) -> int:
+def share_of(*, rule_code: str, member_id: int) -> int:
+    """Return a member's number for a rule, 0 to 9,999: those below the share are left out."""
     digest = hashlib.md5(f"{rule_code}:{member_id}".encode(), usedforsecurity=False)
     return int(digest.hexdigest()[:8], 16) % WHOLE

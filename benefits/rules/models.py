@@ -34,6 +34,10 @@ class GrantRule(models.Model):
         ON_PURCHASE = "on_purchase", _("On a purchase")
         ON_EVENT = "on_event", _("On an event")
 
+    class OnChange(models.TextChoices):
+        KEEP = "keep", _("Stays until it ends")
+        REVOKE = "revoke", _("Is taken back")
+
     code = models.CharField(max_length=40, unique=True, validators=[CODE])
     name = models.CharField(max_length=120)
     benefit = models.ForeignKey(
@@ -63,8 +67,43 @@ class GrantRule(models.Model):
     cap_minor_per_period = models.BigIntegerField(
         null=True, blank=True, help_text=_("What the units of one period may cost, at unit cost.")
     )
+    cap_minor_per_member = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("What one member's units from this rule may cost in all, at unit cost."),
+    )
+    cap_units_per_day = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text=_("Units all members can get on one day.")
+    )
+    cap_minor_per_day = models.BigIntegerField(
+        null=True, blank=True, help_text=_("What the units of one day may cost, at unit cost.")
+    )
+    cap_units_total = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text=_("Units all members can get in all.")
+    )
+    cap_minor_total = models.BigIntegerField(
+        null=True, blank=True, help_text=_("What all units may cost in all, at unit cost.")
+    )
     hold_out_bp = models.PositiveIntegerField(
         default=0, help_text=_("Share of the audience that gets nothing, to measure against.")
+    )
+    exclusivity_group = models.CharField(
+        max_length=40,
+        blank=True,
+        validators=[CODE],
+        help_text=_("A member holds live rights of one rule of a group at a time."),
+    )
+    on_lost = models.CharField(
+        max_length=6,
+        choices=OnChange.choices,
+        default=OnChange.KEEP,
+        help_text=_("What becomes of a live right whose member no longer meets the condition."),
+    )
+    on_refund = models.CharField(
+        max_length=6,
+        choices=OnChange.choices,
+        default=OnChange.REVOKE,
+        help_text=_("What becomes of a right when the purchase that gave it is refunded."),
     )
     budget_line = models.ForeignKey(
         "benefits.BudgetLine", on_delete=models.PROTECT, null=True, blank=True, related_name="rules"
@@ -86,6 +125,12 @@ class GrantRule(models.Model):
             models.CheckConstraint(
                 name="grant_rule_cap_minor",
                 condition=Q(cap_minor_per_period__isnull=True) | Q(cap_minor_per_period__gte=0),
+            ),
+            models.CheckConstraint(
+                name="grant_rule_money_caps",
+                condition=(Q(cap_minor_per_member__isnull=True) | Q(cap_minor_per_member__gte=0))
+                & (Q(cap_minor_per_day__isnull=True) | Q(cap_minor_per_day__gte=0))
+                & (Q(cap_minor_total__isnull=True) | Q(cap_minor_total__gte=0)),
             ),
             models.CheckConstraint(name="grant_rule_quantity", condition=Q(quantity__gte=1)),
             models.CheckConstraint(

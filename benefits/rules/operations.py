@@ -19,41 +19,28 @@ from benefits.rules.errors import (
 )
 from benefits.rules.hold_out import WHOLE
 from benefits.rules.models import GrantRule, RuleVersion
+from benefits.rules.publication import check_budget, check_possible
 from benefits.rules.queries import list_units, preview
+from benefits.rules.terms import CHANGEABLE, plain, terms_of
 from core import clock
-from core.actors import Actor
+from core.actors import SYSTEM, Actor
 from members.segments import conditions
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
+from tenants.events.operations import emit
 
 _Status = GrantRule.Status
-_CHANGEABLE = frozenset(
-    {
-        "name",
-        "benefit",
-        "package",
-        "condition",
-        "cadence",
-        "every_months",
-        "event_name",
-        "quantity",
-        "validity_days",
-        "cap_per_member",
-        "cap_units_per_period",
-        "cap_minor_per_period",
-        "hold_out_bp",
-        "budget_line",
-        "priority",
-        "starts_at",
-        "ends_at",
-    }
-)
 _COUNTS = {
     "quantity": (1, 100_000),
     "validity_days": (0, 3_650),
     "cap_per_member": (1, 10**9),
     "cap_units_per_period": (0, 10**12),
     "cap_minor_per_period": (0, 10**13),
+    "cap_minor_per_member": (0, 10**13),
+    "cap_units_per_day": (0, 10**12),
+    "cap_minor_per_day": (0, 10**13),
+    "cap_units_total": (0, 10**12),
+    "cap_minor_total": (0, 10**13),
     "every_months": (1, 120),
     "hold_out_bp": (0, WHOLE - 1),
 }
@@ -74,8 +61,10 @@ def create_rule(
     """Draft a rule for a benefit or a package.
 
     `fields` are any of `every_months, event_name, quantity, validity_days, cap_per_member,
-    cap_units_per_period, cap_minor_per_period, hold_out_bp, budget_line, priority, starts_at,
-    ends_at`. Without a condition every member gets it.
+    cap_minor_per_member, cap_units_per_day, cap_minor_per_day, cap_units_per_period,
+    cap_minor_per_period, cap_units_total, cap_minor_total, hold_out_bp, exclusivity_group,
+    on_lost, on_refund, budget_line, priority, starts_at, ends_at`. Without a condition every
+    member gets it.
 
     :raises InvalidRuleError: if a field is wrong; `pointer` names it.
     :raises ConditionError: if the condition is none; `pointer` names the place.
@@ -122,7 +111,7 @@ def update_rule(*, rule: GrantRule, by: Actor, at: datetime, **changes: Any) -> 
         row = _lock(rule)
         if row.status not in {_Status.DRAFT, _Status.PAUSED}:
             raise RuleStateError(status=row.status)
-        now = {name: getattr(row, name) for name in _CHANGEABLE}
+        now = {name: getattr(row, name) for name in CHANGEABLE}
         cleaned = _clean({**now, **changes})
         changed = {name: cleaned[name] for name in changes if cleaned[name] != now[name]}
         for name, value in changed.items():
@@ -135,9 +124,7 @@ def update_rule(*, rule: GrantRule, by: Actor, at: datetime, **changes: Any) -> 
                 action="rule.changed",
                 target_type="rule",
                 target_id=row.pk,
-                changes={
-                    name: [_plain(now[name]), _plain(value)] for name, value in changed.items()
-                },
+                changes={name: [plain(now[name]), plain(value)] for name, value in changed.items()},
             )
     return row
 
@@ -145,9 +132,14 @@ def update_rule(*, rule: GrantRule, by: Actor, at: datetime, **changes: Any) -> 
 def publish_rule(*, rule: GrantRule, by: Actor, at: datetime) -> RuleVersion:
     """Put a draft or paused rule into force, with the audience and cost it has now.
 
+    What `publication.check_publication` finds in the way refuses it; its warnings are kept with
+    the version.
+
     :raises RuleStateError: if it is published or ended.
     :raises BenefitNotLiveError: if a benefit of it is an idea or retired.
     :raises CostMissingError: if a benefit of it has no unit cost today.
+    :raises ImpossibleRuleError: if it can never grant anything; `field` or `cap` says why.
+    :raises NoBudgetError: if it costs money and no line of the day's budget pays.
     :raises InvalidRuleError: if its dates have passed.
     """
     with transaction.atomic():
@@ -161,6 +153,8 @@ def publish_rule(*, rule: GrantRule, by: Actor, at: datetime) -> RuleVersion:
             if benefit.stage not in LIVE:
                 raise BenefitNotLiveError(benefit=benefit.code, stage=benefit.stage)
             unit_cost(benefit=benefit, on=today)
+        check_possible(rule=row, at=at)
+        check_budget(rule=row, at=at)
         shown = preview(rule=row, at=at)
         row.version += 1
         row.status = _Status.PUBLISHED
@@ -168,7 +162,7 @@ def publish_rule(*, rule: GrantRule, by: Actor, at: datetime) -> RuleVersion:
         version = RuleVersion.objects.create(
             rule=row,
             version=row.version,
-            terms=_terms(row),
+            terms=terms_of(row),
             preview=shown.as_data(),
             published_at=at,
             published_by=by.key,
@@ -196,13 +190,35 @@ def pause_rule(*, rule: GrantRule, by: Actor, at: datetime, reason: str = "") ->
     return _move(rule, allowed={_Status.PUBLISHED}, to=_Status.PAUSED, by=by, at=at, reason=reason)
 
 
-def end_rule(*, rule: GrantRule, by: Actor, at: datetime, reason: str = "") -> GrantRule:
-    """End a rule for good; rights that were granted stay.
+def end_rule(
+    *, rule: GrantRule, by: Actor, at: datetime, reason: str = "", revoke_grants: bool = False
+) -> GrantRule:
+    """End a rule for good; rights that were granted stay, unless `revoke_grants` takes them back.
+
+    Event: `rule.ended`.
 
     :raises RuleStateError: if it was never published or has ended already.
     """
     allowed = {_Status.PUBLISHED, _Status.PAUSED}
-    return _move(rule, allowed=allowed, to=_Status.ENDED, by=by, at=at, reason=reason)
+    with transaction.atomic():
+        row = _move(rule, allowed=allowed, to=_Status.ENDED, by=by, at=at, reason=reason)
+        emit(
+            type="rule.ended",
+            subject=f"rule:{row.pk}",
+            data={"rule": row.code, "rule_id": row.pk, "revoke": revoke_grants},
+            at=at,
+        )
+    return row
+
+
+def end_due_rules(*, at: datetime) -> int:
+    """End the published and paused rules whose last day has passed; return how many."""
+    due = GrantRule.objects.filter(
+        status__in=[_Status.PUBLISHED, _Status.PAUSED], ends_at__lte=at
+    ).order_by("pk")
+    for rule in due:
+        end_rule(rule=rule, by=SYSTEM, at=at, reason="out of its dates")
+    return len(due)
 
 
 def _move(
@@ -238,7 +254,7 @@ def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
     """Check the fields of a rule together; return them ready to store."""
     cleaned = dict(values)
     for name in cleaned:
-        if name not in _CHANGEABLE:
+        if name not in CHANGEABLE:
             raise InvalidRuleError("There is no such field.", pointer=f"/{name}")
     if not str(cleaned["name"]).strip():
         raise InvalidRuleError("A name is needed.", pointer="/name")
@@ -247,6 +263,7 @@ def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
     line = cleaned.get("budget_line")
     if line is not None and not isinstance(line, BudgetLine):
         raise InvalidRuleError("There is no such budget line.", pointer="/budget_line")
+    _check_choices(cleaned)
     cleaned["condition"] = conditions.to_tree(conditions.parse(cleaned["condition"]))
     _check_cadence(cleaned)
     for name, (low, high) in _COUNTS.items():
@@ -261,6 +278,21 @@ def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
     if starts_at is not None and ends_at is not None and starts_at >= ends_at:
         raise InvalidRuleError("It must end after it starts.", pointer="/ends_at")
     return cleaned
+
+
+def _check_choices(cleaned: dict[str, Any]) -> None:
+    group = cleaned["exclusivity_group"] = str(cleaned.get("exclusivity_group") or "")
+    if group:
+        try:
+            CODE(group)
+        except ValidationError:
+            raise InvalidRuleError(
+                "A group has small letters, digits, - and _, at most 40.",
+                pointer="/exclusivity_group",
+            ) from None
+    for name in ("on_lost", "on_refund"):
+        if cleaned.get(name, GrantRule.OnChange.KEEP) not in GrantRule.OnChange.values:
+            raise InvalidRuleError("Keep or revoke is needed.", pointer=f"/{name}")
 
 
 def _check_cadence(values: Mapping[str, Any]) -> None:
@@ -279,16 +311,3 @@ def _check_cadence(values: Mapping[str, Any]) -> None:
         raise InvalidRuleError(
             "The event's name belongs to the cadence of an event.", pointer="/event_name"
         )
-
-
-def _terms(rule: GrantRule) -> dict[str, Any]:
-    return {name: _plain(getattr(rule, name)) for name in sorted(_CHANGEABLE)}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: keys for rows, texts for times."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, (Benefit, Package, BudgetLine)):
-        return value.code
-    return value

@@ -10,10 +10,12 @@ from django.db.models import Q
 
 from benefits.budget.queries import find_line, line_summaries
 from benefits.catalogue.models import Benefit
-from benefits.catalogue.queries import list_unit_costs
+from benefits.catalogue.queries import list_package_units, list_unit_costs
+from benefits.rules.caps import Used, allowed, caps_of, member_caps_of
 from benefits.rules.errors import UnknownRuleError
 from benefits.rules.hold_out import held_out_sql
-from benefits.rules.models import GrantRule
+from benefits.rules.models import GrantRule, RuleVersion
+from benefits.rules.terms import Change, changes_between, terms_of
 from core import clock
 from members.segments import conditions
 from members.segments.conditions.nodes import All
@@ -63,20 +65,42 @@ def list_rules(*, status: str | None = None, benefit: Benefit | None = None) -> 
 
 
 def list_rules_in_force(
-    *, at: datetime, cadences: Sequence[str], event_name: str = ""
+    *, at: datetime, cadences: Sequence[str], event_name: str | None = ""
 ) -> list[GrantRule]:
-    """Return the published rules of some cadences whose dates include the instant."""
-    return list(
-        GrantRule.objects.filter(
-            Q(starts_at__isnull=True) | Q(starts_at__lte=at),
-            Q(ends_at__isnull=True) | Q(ends_at__gt=at),
-            status=GrantRule.Status.PUBLISHED,
-            cadence__in=list(cadences),
-            event_name=event_name,
-        )
-        .select_related("benefit", "package", "budget_line")
-        .order_by("priority", "code")
+    """Return the published rules of some cadences whose dates include the instant.
+
+    Without a name of an event, only those that need none; with None, whatever their event.
+    """
+    rules = GrantRule.objects.filter(
+        Q(starts_at__isnull=True) | Q(starts_at__lte=at),
+        Q(ends_at__isnull=True) | Q(ends_at__gt=at),
+        status=GrantRule.Status.PUBLISHED,
+        cadence__in=list(cadences),
     )
+    if event_name is not None:
+        rules = rules.filter(event_name=event_name)
+    return list(
+        rules.select_related("benefit", "package", "budget_line").order_by("priority", "code")
+    )
+
+
+def list_versions(*, rule: GrantRule) -> list[RuleVersion]:
+    """Return the versions of a rule as they were published, the latest first."""
+    return list(RuleVersion.objects.filter(rule=rule).order_by("-version"))
+
+
+def get_version(*, rule: GrantRule, version: int) -> RuleVersion:
+    """Return one version of a rule. :raises UnknownRuleError: if there is none."""
+    found = RuleVersion.objects.filter(rule=rule, version=version).first()
+    if found is None:
+        raise UnknownRuleError(rule=rule.code, version=version)
+    return found
+
+
+def unpublished_changes(*, rule: GrantRule) -> list[Change]:
+    """Return how a rule differs from its last publication; empty before the first one."""
+    last = RuleVersion.objects.filter(rule=rule).order_by("-version").first()
+    return changes_between(last.terms, terms_of(rule)) if last is not None else []
 
 
 def list_units(*, rule: GrantRule) -> list[tuple[Benefit, int]]:
@@ -84,8 +108,8 @@ def list_units(*, rule: GrantRule) -> list[tuple[Benefit, int]]:
     if rule.benefit is not None:
         return [(rule.benefit, rule.quantity)]
     assert rule.package is not None  # noqa: S101 - the table holds one or the other
-    items = rule.package.items.select_related("benefit").order_by("benefit__code")
-    return [(item.benefit, item.quantity * rule.quantity) for item in items]
+    units = list_package_units(package=rule.package)
+    return [(benefit, quantity * rule.quantity) for benefit, quantity in units]
 
 
 def preview(*, rule: GrantRule, at: datetime) -> RulePreview:
@@ -100,8 +124,13 @@ def preview(*, rule: GrantRule, at: datetime) -> RulePreview:
     costs = list_unit_costs(benefits=[benefit.pk for benefit, _units in per_member], on=today)
     units_each = sum(units for _benefit, units in per_member)
     cost_each = sum(costs.get(benefit.pk, 0) * units for benefit, units in per_member)
-    reached = within_caps(rule=rule, members=audience - held_out, units=0, cost_minor=0,
-                          units_each=units_each, cost_each=cost_each)  # fmt: skip
+    reached = audience - held_out
+    fits = allowed(caps_of(rule, used={}, units_each=units_each, cost_each=cost_each))
+    own = allowed(member_caps_of(rule, used=Used(), units_each=units_each, cost_each=cost_each))
+    if own == 0:
+        reached = 0
+    elif fits is not None:
+        reached = min(reached, fits)
     return RulePreview(
         basis="matching" if rule.cadence.startswith("on_") else "period",
         audience=audience,
@@ -110,23 +139,6 @@ def preview(*, rule: GrantRule, at: datetime) -> RulePreview:
         cost_minor=reached * cost_each,
         budget_left_minor=_budget_left(rule, at),
     )
-
-
-def within_caps(
-    *,
-    rule: GrantRule,
-    members: int,
-    units: int,
-    cost_minor: int,
-    units_each: int,
-    cost_each: int,
-) -> int:
-    """Return how many more members a period's caps allow, after so many units and so much cost."""
-    if rule.cap_units_per_period is not None:
-        members = min(members, max(rule.cap_units_per_period - units, 0) // units_each)
-    if rule.cap_minor_per_period is not None and cost_each:
-        members = min(members, max(rule.cap_minor_per_period - cost_minor, 0) // cost_each)
-    return members
 
 
 def period_condition(*, rule: GrantRule, at: datetime) -> conditions.Condition:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from members.earning._keys import EARNING_KEY_SQL
+from members.earning.boosts import BOOST_AT_SQL, BOOST_KEY, has_boosts
 from members.earning.models import Campaign, EarningRule
 from members.earning.rules import BASIS, GROWTH, MAX_CAMPAIGN_BP, POINTS, acts_on, wallets_of
 from members.points.values import MAX_POINTS
@@ -165,6 +166,7 @@ class Compiler:
         self._rules = rules
         self._campaigns = campaigns
         self._history = "FALSE" if alone else "TRUE"
+        self._has_boosts = has_boosts()
 
     @property
     def gives_anything(self) -> bool:
@@ -182,6 +184,9 @@ class Compiler:
             if campaign.categories:
                 matches += f" AND {self._has_category(campaign, params)}"
             columns.append(f"({matches}) AS campaign_{int(campaign.pk)}")
+        if self._has_boosts:
+            boost = BOOST_AT_SQL.format(member="added.member_id", occurred_at="added.occurred_at")
+            columns.append(f"COALESCE({boost}, 0) AS boost_bp")
         text = "".join(f",\n    {column}" for column in columns)
         return _ORDER.format(basis=tier_bp, columns=text, table=table), params
 
@@ -263,7 +268,7 @@ class Compiler:
     def _factor(self, rule: EarningRule) -> tuple[str, str]:
         """Return the campaigns' multiplier for a rule, and the array of those that made it."""
         acting = [campaign for campaign in self._campaigns if acts_on(campaign, rule)]
-        if not acting:
+        if not acting and not self._has_boosts:
             return str(BASIS), "NULL"
         alone = sorted(
             (item for item in acting if item.combine == Campaign.Combine.BEST),
@@ -273,6 +278,12 @@ class Compiler:
         if alone:
             factor = _case((item.pk, item.multiplier_bp) for item in alone)
             makers.append(_case(((item.pk, item.pk) for item in alone), other="NULL"))
+        if self._has_boosts:
+            # A boost is the first of those that stand alone, and wins a tie by its key.
+            best = makers.pop() if makers else "NULL"
+            wins = f"added.boost_bp >= GREATEST({factor}, {BASIS + 1})"
+            makers.append(f"CASE WHEN {wins} THEN {BOOST_KEY} ELSE {best} END")
+            factor = f"GREATEST({factor}, added.boost_bp)"
         for item in acting:
             if item.combine == Campaign.Combine.MULTIPLY:
                 by = _case([(item.pk, item.multiplier_bp)])

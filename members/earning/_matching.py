@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from members.earning.boosts import BOOST_AT_SQL, as_campaign
 from members.earning.models import Campaign, EarningRule
 from members.earning.rules import Used, is_capped
 from members.earning.triggers import PURCHASE
@@ -38,7 +39,8 @@ SELECT
         SELECT {", ".join(_CAMPAIGN)} FROM members_campaign
         WHERE %(campaigns)s AND status = 'active' AND effect = 'multiplier'
             AND starts_at <= %(moment)s AND ends_at > %(moment)s
-    ) AS c)
+    ) AS c),
+    CASE WHEN %(campaigns)s THEN {BOOST_AT_SQL.format(member="%(member)s", occurred_at="%(moment)s")} END
 """  # noqa: S608
 _USED = """
 SELECT rule_id, wallet,
@@ -82,10 +84,18 @@ def match_purchase(
 ) -> Matching:
     """Return what is in force for this member, place and time of purchase.
 
+    A boost of the member's own is one of the campaigns.
+
     One statement, and one more when anything has a condition.
     """
     rules, campaigns = _live(
-        {"triggers": [PURCHASE], "event": "", "moment": occurred_at, "campaigns": True}
+        {
+            "triggers": [PURCHASE],
+            "event": "",
+            "moment": occurred_at,
+            "campaigns": True,
+            "member": member_id,
+        }
     )
     rules = [rule for rule in rules if _is_here(rule, channel, store_code)]
     campaigns = [item for item in campaigns if _is_here(item, channel, store_code)]
@@ -107,6 +117,7 @@ def match_occasion(
             "event": event_name,
             "moment": occurred_at,
             "campaigns": False,
+            "member": member_id,
         }
     )
     return _who_fit(rules, [], member_id, at).rules
@@ -130,10 +141,13 @@ def used_by(
 def _live(params: Mapping[str, Any]) -> tuple[list[EarningRule], list[Campaign]]:
     with connection.cursor() as cursor:
         cursor.execute(_LIVE, params)
-        rules, campaigns = cursor.fetchone()
+        rules, campaigns, boost_bp = cursor.fetchone()
     return (
         [EarningRule(**row) for row in json.loads(rules or "[]")],
-        [Campaign(**row) for row in json.loads(campaigns or "[]")],
+        [
+            *([] if boost_bp is None else [as_campaign(boost_bp)]),
+            *(Campaign(**row) for row in json.loads(campaigns or "[]")),
+        ],
     )
 
 

@@ -293,3 +293,38 @@ class OccasionEarning(models.Model):
 
     def __str__(self) -> str:
         return f"{self.occasion} {self.wallet} {self.amount}"
+
+
+class EarningBoost(models.Model):
+    """A time in which one member's purchases earn more points, switched on by `source`.
+
+    Counts like a campaign multiplier. One per source, so that switching on twice does it once.
+    """
+
+    member = models.ForeignKey(
+        "members.Member", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    multiplier_bp = models.PositiveIntegerField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    source_type = models.CharField(max_length=20)
+    source_id = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="earning_boost_once", fields=["source_type", "source_id"]),
+            models.CheckConstraint(
+                name="earning_boost_multiplies", condition=models.Q(multiplier_bp__gt=10_000)
+            ),
+            models.CheckConstraint(
+                name="earning_boost_period",
+                condition=models.Q(starts_at__lte=models.F("ends_at")),
+            ),
+        ]
+        indexes = [
+            # A purchase's question: what holds for this member at this time?
+            models.Index(fields=["member", "ends_at"], name="earning_boost_of_member"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} ×{self.multiplier_bp}"

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import Count, F, Q, Sum
+from django.utils.translation import gettext
 
 from members.earning.errors import CampaignNotFoundError, RuleNotFoundError
+from members.earning.boosts import BOOST_KEY
 from members.earning.models import Campaign, Earning, EarningRule, OccasionEarning
 from members.points.values import EntryView
 
@@ -184,7 +186,8 @@ def _campaign_names(keys: Iterable[int]) -> Mapping[int, str]:
     wanted = set(keys)
     if not wanted:
         return {}
-    return dict(Campaign.objects.filter(pk__in=wanted).values_list("pk", "name"))
+    found = dict(Campaign.objects.filter(pk__in=wanted).values_list("pk", "name"))
+    return {**found, BOOST_KEY: gettext("Points multiplier")}
 
 
 def _explain_occasions(keys: Sequence[int]) -> dict[int, Explanation]:

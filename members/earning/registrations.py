@@ -26,3 +26,6 @@ register_member_table(
     MemberTable(model="members.OccasionEarning", title=_("What other occasions earned"))
 )
 register_user(find_uses)
+register_member_table(
+    MemberTable(model="members.EarningBoost", title=_("Times of more points"))
+)

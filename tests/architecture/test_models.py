@@ -45,6 +45,8 @@ APPEND_ONLY = {
     "benefits.BudgetEntry",
     "benefits.CodeImport",
     "benefits.DrawTicket",
+    "benefits.BenefitVersion",
+    "benefits.GrantRevocation",
     "benefits.GrantTerms",
     "benefits.RedemptionStep",
     "benefits.RuleVersion",

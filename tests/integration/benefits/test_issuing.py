@@ -171,7 +171,6 @@ def test_python_and_sql_hold_out_the_same(world: World) -> None:
     ("caps", "members"),
     [
         ({"cap_units_per_period": 5}, 2),
-        ({"cap_units_per_period": 0}, 0),
         ({"cap_minor_per_period": 7_199}, 2),
         ({"cap_minor_per_period": 7_200}, 3),
         ({"cap_units_per_period": 100, "cap_minor_per_period": 2_400}, 1),

@@ -360,16 +360,19 @@ def test_the_cap_of_a_rule_holds(committed_brand: Brand, committed_world: World)
 def test_without_the_counters_lock_the_cap_is_passed(
     committed_brand: Brand, committed_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unlocked(rule: GrantRule, _period: Period, at: Any) -> RulePeriod:
+    def unlocked(
+        rule: GrantRule, _period: Period, at: Any, *, scopes: tuple[str, ...]
+    ) -> dict[str, RulePeriod]:
         found, _new = RulePeriod.objects.get_or_create(
             rule=rule,
+            scope="period",
             period_key="2026-03",
             defaults={"first_issued_at": at, "last_issued_at": at},
         )
         connection.cursor().execute("SELECT pg_sleep(%s)", [PAUSE])
-        return found
+        return {"period": found}
 
-    monkeypatch.setattr(issuing, "_counter", unlocked)
+    monkeypatch.setattr(issuing, "lock_counters", unlocked)
 
     cap_together(committed_brand, committed_world)
 

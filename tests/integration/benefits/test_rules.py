@@ -56,7 +56,7 @@ def test_a_preview_leaves_out_the_held_out_and_heeds_caps(world: World) -> None:
     shown = preview(rule=rule, at=world.at)
 
     assert (shown.audience, shown.held_out, shown.units) == (30, out, 7)
-    assert (shown.cost_minor, shown.budget_left_minor) == (7 * 1_200, None)
+    assert (shown.cost_minor, shown.budget_left_minor) == (7 * 1_200, 5_000_000)
 
 
 def test_a_preview_of_a_package_adds_its_benefits_up(world: World) -> None:

@@ -4,9 +4,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from benefits.budget.models import BudgetLine
+from benefits.budget.models import Budget, BudgetLine
 from benefits.budget.operations import add_line, create_budget, plan
-from benefits.budget.queries import line_summaries
+from benefits.budget.queries import current_budget, line_summaries
 from benefits.catalogue.models import Benefit
 from benefits.catalogue.operations import create_benefit
 from benefits.grants import invariants as grants_invariants
@@ -93,6 +93,8 @@ class World:
         }
         if benefit is not None:
             facts["benefit"] = benefit
+        if "budget_line" not in changes:
+            facts["budget_line"] = self.rules_line()
         rule = create_rule(**{**facts, **changes}, by=STAFF, at=self.at - timedelta(days=30))
         if publish:
             publish_rule(rule=rule, by=STAFF, at=self.at - timedelta(days=1))
@@ -130,9 +132,12 @@ class World:
             facts["address"] = ADDRESS
         return place_order(member=member, item=item, **{**facts, **changes})
 
-    def line(self, planned: int = 1_000_000, **changes: Any) -> BudgetLine:
-        """Return a line with money in a budget of the year."""
-        budget = create_budget(
+    def budget(self) -> Budget:
+        """Return the budget of the year, made when it is first asked for."""
+        found = current_budget(on=date(2026, 3, 15))
+        if found is not None:
+            return found
+        return create_budget(
             name="Year",
             starts_on=date(2026, 1, 1),
             ends_on=date(2027, 1, 1),
@@ -140,10 +145,18 @@ class World:
             by=STAFF,
             at=self.at,
         )
+
+    def line(self, planned: int = 1_000_000, **changes: Any) -> BudgetLine:
+        """Return a line with money in the budget of the year."""
         facts: dict[str, Any] = {"code": "gifts", "name": "Gifts", "kind": "benefit"}
-        line = add_line(budget=budget, **{**facts, **changes}, by=STAFF, at=self.at)
+        line = add_line(budget=self.budget(), **{**facts, **changes}, by=STAFF, at=self.at)
         plan(line=line, amount_minor=planned, key=ids.uuid7(), by=STAFF, at=self.at)
         return line
+
+    def rules_line(self) -> BudgetLine:
+        """Return the line that pays for rules whose test does not ask who pays."""
+        found = BudgetLine.objects.filter(code="rules").first()
+        return found or self.line(code="rules", name="Rules", planned=5_000_000)
 
 
 def figures(line: BudgetLine) -> tuple[int, int]:

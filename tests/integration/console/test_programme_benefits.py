@@ -193,7 +193,8 @@ RULE = {
 
 def test_a_rule_goes_from_idea_to_live(client: Client, made: Programme) -> None:
     tea = made.benefits.benefit(code="tea")
-    form = {**RULE, "what": f"benefit:{tea.code}"}
+    line = made.benefits.rules_line()
+    form = {**RULE, "what": f"benefit:{tea.code}", "budget_line": line.code}
     answer = client.post(url("create_rule"), form, headers=HTMX)
     assert answer["HX-Redirect"] == url("rule", "tea-spenders")
     rule = get_rule(code="tea-spenders")
