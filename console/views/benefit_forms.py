@@ -46,8 +46,40 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "duration_minutes": (forms.IntegerField, _l("Minutes it takes"), {"min_value": 1}),
         "by_appointment": (forms.BooleanField, _l("By appointment"), {}),
     },
+    "free_service": {
+        "duration_minutes": (forms.IntegerField, _l("Minutes it takes"), {"min_value": 1}),
+        "place": (forms.CharField, _l("Where"), {"max_length": 120}),
+        "by_appointment": (forms.BooleanField, _l("By appointment"), {}),
+    },
+    "periodic_service": {
+        "every_months": (forms.IntegerField, _l("Every how many months"), {"min_value": 1}),
+        "remind_days": (
+            forms.IntegerField,
+            _l("Remind so many days before it ends"),
+            {"min_value": 1, "max_value": 365, "initial": 14},
+        ),
+        "duration_minutes": (forms.IntegerField, _l("Minutes it takes"), {"min_value": 1}),
+    },
     "points_credit": {"points": (forms.IntegerField, _l("Points"), {"min_value": 1})},
+    "points_multiplier": {
+        "multiplier_bp": (
+            ShareField,
+            _l("Points earned (%), 200 for double"),
+            {"min_value": 101, "max_value": 1_000, "initial": 20_000},
+        ),
+        "days": (forms.IntegerField, _l("For how many days"), {"min_value": 1, "max_value": 366}),
+    },
+    "content": {
+        "url": (
+            forms.URLField,
+            _l("Address (https)"),
+            {"max_length": 500, "assume_scheme": "https"},
+        ),
+        "access_days": (forms.IntegerField, _l("Access for (days)"), {"min_value": 1}),
+    },
 }
+# What a kind cannot do without.
+_REQUIRED = {"points", "multiplier_bp", "days", "every_months"}
 _FOLDED = (
     "category",
     "icon",
@@ -81,8 +113,7 @@ class BenefitForm(FoldedForm):
             )
         others += add_texts(self, "summary", _l("In one sentence"))
         for name, (make, label, facts) in _PARAMETERS[kind].items():
-            required = kind == "points_credit"
-            fields[name] = make(label=label, required=required, **facts)
+            fields[name] = make(label=label, required=name in _REQUIRED, **facts)
         channels = [pair for pair in Benefit.Channel.choices if pair[0] in found.channels]
         fields["channel"] = forms.ChoiceField(
             label=_l("How it is fulfilled"),
