@@ -7,8 +7,8 @@ from datetime import date, datetime
 from django.db.models import Count, F, Q, Sum
 from django.utils.translation import gettext
 
-from members.earning.errors import CampaignNotFoundError, RuleNotFoundError
 from members.earning.boosts import BOOST_KEY
+from members.earning.errors import CampaignNotFoundError, RuleNotFoundError
 from members.earning.models import Campaign, Earning, EarningRule, OccasionEarning
 from members.points.values import EntryView
 
