@@ -16,6 +16,8 @@ from members.segments.conditions.nodes import All, AnyOf, Comparison, Not
 
 _MOST_ALTERNATIVES = 4_096
 _NUMBERS = frozenset({FieldType.INTEGER, FieldType.MONEY})
+_WORDS = frozenset({FieldType.TEXT, FieldType.PATH, FieldType.BOOLEAN})
+_ORDERED = frozenset({FieldType.DATE, FieldType.NUMBER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,13 @@ def _clash(literals: Sequence[_Literal]) -> str | None:
         by_field[_subject(literal.test)].append(literal)
     for (name, _more), tests in by_field.items():
         kind = tests[0].test.field.type
-        possible = (
-            _possible_texts(tests)
-            if kind is FieldType.TEXTS
-            else _possible_value(tests)
-            if kind in _NUMBERS or kind is FieldType.TEXT
-            else True
-        )
+        possible = True
+        if kind is FieldType.TEXTS:
+            possible = _possible_texts(tests)
+        elif kind in _NUMBERS | _WORDS:
+            possible = _possible_value(tests)
+        elif kind in _ORDERED:
+            possible = _possible_span(tests)
         if not possible:
             return name
     return None
@@ -96,6 +98,7 @@ class _Values:
     allowed: set[Any] | None = None
     excluded: set[Any] = field(default_factory=set)
     gaps: list[tuple[int, int]] = field(default_factory=list)
+    within: list[tuple[bool, tuple[Any, ...]]] = field(default_factory=list)
 
     def least(self, value: int) -> None:
         self.low = value if self.low is None else max(self.low, value)
@@ -108,6 +111,7 @@ class _Values:
 
     def any_left(self) -> bool:
         if self.allowed is not None:
+            # True and false are no numbers here.
             return any(self._fits(value) for value in self.allowed)
         if self.low is None and self.high is None and not self.gaps:
             return True
@@ -124,6 +128,8 @@ class _Values:
     def _fits(self, value: Any) -> bool:
         if value in self.excluded:
             return False
+        if isinstance(value, str):
+            return all(_lies_in(value, paths) == wanted for wanted, paths in self.within)
         if not isinstance(value, int):
             return True
         if self.low is not None and value < self.low:
@@ -144,9 +150,40 @@ def _possible_value(tests: Sequence[_Literal]) -> bool:
     if found.choices is not None:
         keys = set(found.choices())
         values.only({int(key) for key in keys} if found.type in _NUMBERS else keys)
+    if found.type is FieldType.BOOLEAN:
+        values.only({True, False})
     for test in tests:
         _narrow(values, test)
     return values.any_left()
+
+
+def _lies_in(value: str, paths: tuple[Any, ...]) -> bool:
+    return any(f"{value}/".startswith(f"{path}/") for path in paths)
+
+
+def _possible_span(tests: Sequence[_Literal]) -> bool:
+    """Say whether an unknown date or number, or one between the bounds, passes all tests."""
+    if all(_passes_unknown(test) for test in tests):
+        return True
+    if any(_wants_unknown(test) for test in tests):
+        return False
+    lows: list[tuple[Any, bool]] = []
+    highs: list[tuple[Any, bool]] = []
+    for literal in tests:
+        op, value = literal.test.op, literal.test.value
+        op = op if literal.wanted else _OPPOSITE.get(op, "")
+        if op == "between" and isinstance(value, tuple):
+            lows.append((value[0], True))
+            highs.append((value[1], True))
+        if op in {">", ">=", "="}:
+            lows.append((value, op != ">"))
+        if op in {"<", "<=", "="}:
+            highs.append((value, op != "<"))
+    return all(
+        low < high or (low == high and with_low and with_high)
+        for low, with_low in lows
+        for high, with_high in highs
+    )
 
 
 def _passes_unknown(literal: _Literal) -> bool:
@@ -164,8 +201,15 @@ _OPPOSITE = {"=": "!=", "!=": "=", "in": "not_in", "not_in": "in", "<": ">=", ">
              ">": "<=", "<=": ">"}  # fmt: skip
 
 
-def _narrow(values: _Values, literal: _Literal) -> None:
+def _narrow(values: _Values, literal: _Literal) -> None:  # noqa: C901
     op, value = literal.test.op, literal.test.value
+    if op == "is":
+        values.only({value == literal.wanted})
+        return
+    if op == "within":
+        paths = value if isinstance(value, tuple) else (value,)
+        values.within.append((literal.wanted, paths))
+        return
     if not literal.wanted:
         if op == "between" and isinstance(value, tuple):
             values.gaps.append((int(value[0]), int(value[1])))

@@ -26,6 +26,4 @@ register_member_table(
     MemberTable(model="members.OccasionEarning", title=_("What other occasions earned"))
 )
 register_user(find_uses)
-register_member_table(
-    MemberTable(model="members.EarningBoost", title=_("Times of more points"))
-)
+register_member_table(MemberTable(model="members.EarningBoost", title=_("Times of more points")))

@@ -39,6 +39,7 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
     ({"all": [one("region", "is_set", False), one("region", "=", "c")]}, "region"),
     ({"all": [one("region", "=", "a"), {"not": one("region", "in", ["a"])}]}, "region"),
     ({"all": [one("m_score", ">", 5)]}, "m_score"),
+    ({"all": [one("region", "within", ["cn/gd"]), one("region", "=", "cn/gx")]}, "region"),
     ({"all": [one("birthday_month", "not_in", list(range(1, 13))),
               one("birthday_month", "is_set", True)]}, "birthday_month"),
     ({"all": [one("tags", "contains", "x"), {"not": one("tags", "contains", "x")}]}, "tags"),
@@ -69,6 +70,7 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
 POSSIBLE: list[dict[str, Any]] = [
     {},
     one("region", "=", "a"),
+    {"all": [one("region", "within", ["cn"]), one("region", "=", "cn/gx")]},
     {"all": [one("spend_30d", ">=", 400), one("spend_30d", "<=", 400)]},
     {"all": [one("orders_30d", "!=", 0), one("orders_30d", "<", 1)]},
     {"all": [one("region", "!=", "a"), one("region", "not_in", ["b"])]},

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0014_earning_rule_without_multiplier"),
+        ("members", "0015_segment_membership"),
     ]
 
     operations = [
