@@ -15,9 +15,9 @@ from benefits.catalogue.errors import (
 from benefits.catalogue.models import (
     Benefit,
     BenefitCost,
-    CodeImport,
     BenefitPrice,
     BenefitVersion,
+    CodeImport,
     CodePool,
     Package,
     PackageUnit,

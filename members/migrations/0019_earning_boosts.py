@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0015_segment_membership"),
+        ("members", "0018_tier_welcomes"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from tenants.brands.append_only import append_only
 
 
 class Migration(migrations.Migration):
-    dependencies = [("benefits", "0005_rules_in_depth")]
+    dependencies = [("benefits", "0007_rules_in_depth")]
 
     operations = [
         migrations.RunSQL(
