@@ -1,5 +1,12 @@
 """Gathers the models of the rooms, so that the wing is one Django app with one history."""
 
+from benefits.booking.models import (
+    BookingCalendar,
+    ClosedDay,
+    OpeningHours,
+    Slot,
+    SlotBooking,
+)
 from benefits.budget.models import (
     Budget,
     BudgetAllowance,
@@ -24,6 +31,7 @@ from benefits.catalogue.models import (
     StageChange,
 )
 from benefits.grants.models import (
+    BenefitPopularity,
     Grant,
     GrantRevocation,
     GrantTerms,
@@ -55,13 +63,16 @@ __all__ = [
     "Benefit",
     "BenefitCost",
     "BenefitMonth",
+    "BenefitPopularity",
     "BenefitPrice",
     "BenefitUnit",
     "BenefitVersion",
+    "BookingCalendar",
     "Budget",
     "BudgetAllowance",
     "BudgetEntry",
     "BudgetLine",
+    "ClosedDay",
     "CodeImport",
     "CodePool",
     "CohortMonth",
@@ -80,6 +91,7 @@ __all__ = [
     "MallOrder",
     "MallPayment",
     "MemberAddress",
+    "OpeningHours",
     "Package",
     "PackageItem",
     "PackagePart",
@@ -94,6 +106,8 @@ __all__ = [
     "ReserveSnapshot",
     "RulePeriod",
     "RuleVersion",
+    "Slot",
+    "SlotBooking",
     "StageChange",
     "StockMovement",
     "StockRow",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from benefits.booking import invariants as booking
 from benefits.budget import invariants as budget
 from benefits.grants import invariants as grants
 from benefits.insights import invariants as insights
@@ -27,6 +28,7 @@ ALL: dict[str, dict[str, Check]] = {
     "segments": segments.CHECKS,
     "tiers": tiers.CHECKS,
     "earning": earning.CHECKS,
+    "booking": booking.CHECKS,
     "budget": budget.CHECKS,
     "grants": grants.CHECKS,
     "mall": mall.CHECKS,

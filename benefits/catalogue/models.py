@@ -61,6 +61,9 @@ class Benefit(models.Model):
     code_pool = models.ForeignKey(
         "CodePool", on_delete=models.PROTECT, null=True, blank=True, related_name="benefits"
     )
+    by_appointment = models.BooleanField(
+        default=False, help_text=_("Whether a calendar takes bookings for it.")
+    )
     sla_hours = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("Hours from the request to the service.")
     )

@@ -7,11 +7,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
+from benefits.booking import operations as booking
 from benefits.catalogue.kinds import Use, get_kind
+from benefits.catalogue.models import Benefit
 from benefits.catalogue.stock import give_back
 from benefits.grants import _money
 from benefits.grants._audit import note
 from benefits.grants._events import tell
+from benefits.grants.appointments import booking_key, get_appointment
 from benefits.grants.errors import InvalidGrantError, InvalidStateError
 from benefits.grants.fulfilment import get_channel
 from benefits.grants.models import Grant, Redemption, RedemptionNote, RedemptionStep
@@ -86,16 +89,15 @@ def cancel(
     reason: str = "",
     give_back: bool | None = None,
 ) -> Redemption:
-    """Call it off. The unit comes back when the terms allow a member that, always for others,
-    unless `give_back` says otherwise.
+    """Call it off. For a member the unit comes back when the terms allow that and, with an
+    appointment, until its deadline; for others always; unless `give_back` says otherwise.
 
     :raises InvalidStateError: from a state that it cannot follow.
     """
     with transaction.atomic():
         row, moves = _begin(redemption.pk, to=_State.CANCELLED)
         if moves:
-            allowed = by.kind != "member" or row.grant.terms.content["cancel_returns_unit"]
-            returned = bool(allowed) if give_back is None else give_back
+            returned = _comes_back(row, by, at) if give_back is None else give_back
             _close(row, _State.CANCELLED, returned=returned, by=by, at=at, reason=reason)
     return row
 
@@ -195,6 +197,14 @@ def rate(
     return row
 
 
+def _comes_back(row: Redemption, by: Actor, at: datetime) -> bool:
+    if by.kind != "member":
+        return True
+    appointment = get_appointment(redemption=row)
+    in_time = appointment is None or at <= appointment.change_until
+    return in_time and bool(row.grant.terms.content["cancel_returns_unit"])
+
+
 def _lock(redemption_id: int) -> Redemption:
     return (
         Redemption.objects.select_for_update(of=("self",))
@@ -234,6 +244,8 @@ def _close(
     carrier = get_channel(row.channel)
     if carrier.inline:
         carrier.cancel(row, at=at)
+    if row.slot_at is not None and row.channel == Benefit.Channel.STAFF:
+        booking.cancel(taken_for=booking_key(row), at=at)
 
 
 def _finish(

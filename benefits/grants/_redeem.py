@@ -6,16 +6,21 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from benefits.booking import operations as booking
+from benefits.booking import queries as calendars
+from benefits.booking.errors import SlotNeededError
 from benefits.catalogue.models import Benefit
 from benefits.catalogue.stock import take_unit
 from benefits.grants import _money
 from benefits.grants._audit import note as audit
 from benefits.grants._events import tell
+from benefits.grants.appointments import booking_key
 from benefits.grants.errors import (
     EndedError,
     InvalidGrantError,
     KeyReusedError,
     NotGrantedError,
+    SlotAfterEndError,
 )
 from benefits.grants.fulfilment import get_channel
 from benefits.grants.models import Grant, Redemption, RedemptionNote
@@ -43,23 +48,29 @@ def redeem(
     region: str | None = None,
     note: str = "",
     slot_at: datetime | None = None,
+    store_code: str = "",
 ) -> Redemption:
     """Use one unit of a grant, or of the member's grant of a benefit that ends first.
 
     The unit, the redemption, the promise on the budget and the event `redemption.requested` are
     one transaction. Channels that only write here have done their part when this returns. The
-    same key again returns the first redemption and changes nothing.
+    same key again returns the first redemption and changes nothing. What staff carry out by
+    appointment takes the place of the calendar of `store_code` that begins at `slot_at`.
 
     :raises NotGrantedError, QuotaUsedError, NotYetStartedError, EndedError, RevokedError,
         OutsideRegionError, BlockedMemberError: when it can not be used; nothing has changed.
     :raises KeyReusedError: if the key belongs to another request.
     :raises LineExhaustedError: if the budget line refuses.
     :raises PoolEmptyError, OutOfStockError: if no code or piece is left.
+    :raises SlotNeededError, SlotPastError, NoSuchSlotError, SlotFullError, SlotAfterEndError,
+        UnknownCalendarError: if the appointment can not be; `next_at` names a free time.
     """
     if (grant_id is None) == (benefit_code is None):
         raise InvalidGrantError("Name either a grant or a benefit.", pointer="/grant_id")
     if len(note) > _MAX_NOTE:
         raise InvalidGrantError("The note is too long.", pointer="/note")
+    if slot_at is not None and slot_at < at:
+        raise InvalidGrantError("The time has passed.", pointer="/slot_at")
     seen = _find(key, member, grant_id, benefit_code)
     if seen is not None:
         return seen
@@ -68,7 +79,16 @@ def redeem(
             verify_identity()
             region = region if region is not None else member.region
             grant = _take_unit(member, grant_id, benefit_code, region, at)
-            return _make(grant, key=key, region=region, note=note, slot_at=slot_at, by=by, at=at)
+            return _make(
+                grant,
+                key=key,
+                region=region,
+                note=note,
+                slot_at=slot_at,
+                store_code=store_code,
+                by=by,
+                at=at,
+            )
     except IntegrityError:
         # The same key at the same moment: the other call has made it.
         seen = _find(key, member, grant_id, benefit_code)
@@ -170,6 +190,7 @@ def _make(
     region: str,
     note: str,
     slot_at: datetime | None,
+    store_code: str,
     by: Actor,
     at: datetime,
 ) -> Redemption:
@@ -188,6 +209,7 @@ def _make(
         code="" if channel in _WITHOUT_CODE else readable_code(_CODE_LENGTH),
         region=region,
         slot_at=slot_at,
+        store_code=store_code,
         requested_by=by.key,
         requested_at=at,
         due_at=at + timedelta(hours=sla) if sla is not None else None,
@@ -197,6 +219,8 @@ def _make(
     )
     if benefit.is_stocked:
         take_unit(benefit_id=benefit.pk, taken_for=f"redemption:{redemption.pk}", at=at)
+    if benefit.by_appointment and channel == Benefit.Channel.STAFF:
+        _appoint(redemption, grant, at)
     if note:
         require_present(member_id=redemption.member_id)
         RedemptionNote.objects.create(redemption=redemption, note=note)
@@ -214,6 +238,29 @@ def _make(
         carrier.request(redemption, at=at)
         redemption.refresh_from_db()
     return redemption
+
+
+def _appoint(redemption: Redemption, grant: Grant, at: datetime) -> None:
+    """Take the place of the appointment."""
+    slot_at, store_code = redemption.slot_at, redemption.store_code
+    if slot_at is None:
+        found = calendars.list_calendars(benefit_id=grant.benefit_id)
+        here = next((row for row in found if row.store_code == store_code), found[0])
+        next_at = calendars.next_free_at(calendar=here, at=at)
+        raise SlotNeededError(
+            pointer="/slot_at",
+            stores=[row.store_code for row in found],
+            next_at=None if next_at is None else next_at.isoformat(),
+        )
+    if grant.ends_at is not None and slot_at >= grant.ends_at:
+        raise SlotAfterEndError(ends_at=grant.ends_at.isoformat())
+    booking.book(
+        benefit_id=grant.benefit_id,
+        store_code=store_code,
+        starts_at=slot_at,
+        taken_for=booking_key(redemption),
+        at=at,
+    )
 
 
 _WITHOUT_CODE = frozenset({Benefit.Channel.INSTANT, Benefit.Channel.CODE})

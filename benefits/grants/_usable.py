@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from benefits.catalogue.models import Benefit
 from benefits.catalogue.stages import LIVE
 from benefits.catalogue.texts import localized
 from benefits.grants.periods import next_period_at
+from benefits.grants.popularity import EVERYBODY
+from benefits.grants.relevance import OWN_DAYS, Relevance, Signals, relevance_of
 from benefits.grants.usability import Reason, why_not
 from benefits.rules.hold_out import is_held_out
 from benefits.rules.models import GrantRule
@@ -33,7 +35,8 @@ class UsableBenefit:
     `usable` with no `reasons`, or not usable and why. `remaining` of `granted` units count all
     rights that run now. `grant_id` is the right to use next (the one that ends first), or the
     one the reasons are about. `why` says why it was granted. Texts are those promised when it
-    was granted, in the language asked for. `resets_at` is when new units come.
+    was granted, in the language asked for. `resets_at` is when new units come. `relevance` says
+    why a held one stands where it does in the list.
     """
 
     benefit: Benefit
@@ -50,12 +53,13 @@ class UsableBenefit:
     grant_id: int | None = None
     why: list[Reason] = field(default_factory=list)
     list_price_minor: int = 0
+    relevance: Relevance | None = None
 
 
 def what_may_i_use(
     *, member: Member, at: datetime, lang: str, region: str | None = None
 ) -> list[UsableBenefit]:
-    """Return every benefit a member holds or could hold: usable ones first, then by category.
+    """Return every benefit a member holds or could hold: usable ones first, by relevance.
 
     A benefit not held says what is missing for it, by the rules in force.
     """
@@ -63,8 +67,9 @@ def what_may_i_use(
     rows = _rows(member, at)
     held = [row for row in rows if row.grant_id is not None]
     open_rows = {row.id: row for row in rows if row.grant_id is None}
+    dearest = max((row.content["list_price_minor"] for row in held), default=0)
     found = [
-        _held(group, member=member, at=at, lang=lang, region=place)
+        _held(group, member=member, at=at, lang=lang, region=place, dearest=dearest)
         for group in _by_benefit(held).values()
     ]
     if open_rows:
@@ -76,22 +81,33 @@ def what_may_i_use(
     return sorted(found, key=_order)
 
 
-def _order(item: UsableBenefit) -> tuple[bool, bool, str, str]:
-    return (not item.usable, item.grant_id is None, item.benefit.category, item.benefit.code)
+def _order(item: UsableBenefit) -> tuple[bool, bool, int, str, str]:
+    score = item.relevance.score if item.relevance is not None and item.usable else 0
+    benefit = item.benefit
+    return (not item.usable, item.grant_id is None, -score, benefit.category, benefit.code)
 
 
 # Written out, because building these two queries anew for each page took as long as all the rest.
 _HELD_AND_OFFERED = """
 SELECT b.id, b.code, b.kind, b.name, b.summary, b.terms, b.category, b.icon, b.stage, b.channel,
-       b.sla_hours, b.list_price_minor,
+       b.by_appointment, b.sla_hours, b.list_price_minor,
        g.id AS grant_id, g.quantity, g.used, g.starts_at, g.ends_at, g.revoked_at, g.reason,
        t.content, r.cadence, r.status AS rule_status, r.every_months, r.starts_at AS rule_starts_at,
-       r.ends_at AS rule_ends_at, r.created_at AS rule_created_at
+       r.ends_at AS rule_ends_at, r.created_at AS rule_created_at,
+       COALESCE(own.uses, 0), alike.users, alike.holders, everybody.users, everybody.holders
   FROM benefits_benefit b
   LEFT JOIN benefits_grant g ON g.benefit_id = b.id AND g.member_id = %(member_id)s
        AND (g.ends_at IS NULL OR g.ends_at > %(at)s)
   LEFT JOIN benefits_grantterms t ON t.id = g.terms_id
   LEFT JOIN benefits_grantrule r ON r.id = g.rule_id
+  LEFT JOIN (SELECT benefit_id, count(*) AS uses FROM benefits_redemption
+              WHERE member_id = %(member_id)s AND requested_at > %(own_since)s
+                AND state NOT IN ('cancelled', 'failed', 'expired')
+              GROUP BY benefit_id) own ON own.benefit_id = b.id
+  LEFT JOIN benefits_benefitpopularity alike ON alike.benefit_id = b.id AND alike.value_segment
+       = (SELECT value_segment FROM members_memberscore WHERE member_id = %(member_id)s)
+  LEFT JOIN benefits_benefitpopularity everybody ON everybody.benefit_id = b.id
+       AND everybody.value_segment = %(everybody)s
  WHERE g.id IS NOT NULL
     OR (b.stage = ANY(%(live)s) AND (b.starts_at IS NULL OR b.starts_at <= %(at)s)
         AND (b.ends_at IS NULL OR b.ends_at > %(at)s))
@@ -120,6 +136,7 @@ class _Row(NamedTuple):
     icon: str
     stage: str
     channel: str
+    by_appointment: bool
     sla_hours: int | None
     list_price_minor: int
     grant_id: int | None
@@ -136,17 +153,31 @@ class _Row(NamedTuple):
     rule_starts_at: datetime | None
     rule_ends_at: datetime | None
     rule_created_at: datetime | None
+    uses: int
+    segment_users: int | None
+    segment_holders: int | None
+    all_users: int | None
+    all_holders: int | None
 
 
 # In the order of the model's fields: `from_db` takes the values in that order, not by name.
-_BENEFIT_FIELDS = _Row._fields[:12]
-_JSON = (3, 4, 5, 18, 19)
+_BENEFIT_FIELDS = _Row._fields[:13]
+_JSON = (3, 4, 5, 19, 20)
 
 
 def _rows(member: Member, at: datetime) -> list[_Row]:
     """Read the live benefits with the member's rights that have not ended: one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_HELD_AND_OFFERED, {"member_id": member.pk, "at": at, "live": sorted(LIVE)})
+        cursor.execute(
+            _HELD_AND_OFFERED,
+            {
+                "member_id": member.pk,
+                "at": at,
+                "live": sorted(LIVE),
+                "own_since": at - timedelta(days=OWN_DAYS),
+                "everybody": EVERYBODY,
+            },
+        )
         found = []
         for values in cursor.fetchall():
             decoded = list(values)
@@ -164,7 +195,7 @@ def _by_benefit(rows: Iterable[_Row]) -> dict[int, list[_Row]]:
 
 
 def _held(
-    rows: list[_Row], *, member: Member, at: datetime, lang: str, region: str
+    rows: list[_Row], *, member: Member, at: datetime, lang: str, region: str, dearest: int
 ) -> UsableBenefit:
     judged = []
     for row in rows:
@@ -193,7 +224,23 @@ def _held(
         grant_id=row.grant_id,
         why=_why(row),
         list_price_minor=row.content["list_price_minor"],
+        relevance=relevance_of(_signals(row, dearest), at=at),
     )
+
+
+def _signals(row: _Row, dearest: int) -> Signals:
+    return Signals(
+        uses=row.uses,
+        segment=_pair(row.segment_users, row.segment_holders),
+        everybody=_pair(row.all_users, row.all_holders),
+        list_price_minor=row.content["list_price_minor"],
+        dearest_minor=dearest,
+        ends_at=row.ends_at,
+    )
+
+
+def _pair(users: int | None, holders: int | None) -> tuple[int, int] | None:
+    return None if users is None or holders is None else (users, holders)
 
 
 def _not_held(row: _Row, reasons: list[Reason], lang: str) -> UsableBenefit:

@@ -47,6 +47,41 @@ class OutsideRegionError(ConflictError):
     message = _("This is not offered in this region.")
 
 
+class SlotAfterEndError(ConflictError):
+    """The appointment would be after the right has ended; `ends_at` says when it does."""
+
+    code = "slot_after_end"
+    message = _("This appointment would be after the benefit ends.")
+
+
+class ChangeTooLateError(ConflictError):
+    """The appointment is too near to be changed; `change_until` was the last moment."""
+
+    code = "change_too_late"
+    message = _("It is too late to change this appointment.")
+
+
+class TokenExpiredError(ConflictError):
+    """The code on the screen is old; the member's page shows a new one by itself."""
+
+    code = "token_expired"
+    message = _("This code is out of date: ask for the page to be shown again.")
+
+
+class TokenUsedError(ConflictError):
+    """The code on the screen was used already; `state` says what became of it."""
+
+    code = "token_used"
+    message = _("This code has been used already.")
+
+
+class InvalidTokenError(InvalidError):
+    """The text is no code of ours, or was changed."""
+
+    code = "invalid_token"
+    message = _("This is not a valid code.")
+
+
 class InvalidStateError(ConflictError):
     """The redemption is in a state that does not allow this; `state` says which."""
 

@@ -3,11 +3,13 @@
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from benefits.grants.appointments import remind
 from benefits.grants.errors import InvalidStateError
 from benefits.grants.issuing import issue
 from benefits.grants.models import Redemption
 from benefits.grants.operations import expire
 from benefits.grants.periods import current_period
+from benefits.grants.popularity import run_count
 from benefits.grants.revoking import revoke_lost
 from benefits.grants.states import OPEN
 from benefits.rules.models import GrantRule
@@ -76,6 +78,18 @@ def register() -> None:
         title=_("Grant what rules owe"),
         handler=issue_period,
         schedule=daily(hour=3),
+    )
+    register_job(
+        "grants.popularity",
+        title=_("Count who uses what"),
+        handler=run_count,
+        schedule=daily(hour=4),
+    )
+    register_job(
+        "grants.remind",
+        title=_("Remind of appointments"),
+        handler=remind,
+        schedule=every(minutes=15),
     )
     register_job(
         "grants.expire_redemptions",

@@ -227,6 +227,30 @@ class GrantRevocation(models.Model):
         return f"{self.grant_id}: {self.cause}"
 
 
+class BenefitPopularity(models.Model):
+    """How many members of a value segment (`*`: all) held a benefit lately, and used it.
+
+    Counted anew each night from grants; says in which order members see what they have.
+    """
+
+    benefit = models.ForeignKey(Benefit, on_delete=models.CASCADE, related_name="+", db_index=False)
+    value_segment = models.CharField(max_length=12, blank=True)
+    holders = models.PositiveBigIntegerField()
+    users = models.PositiveBigIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="popularity_once", fields=["benefit", "value_segment"]),
+            models.CheckConstraint(
+                name="popularity_users_hold", condition=Q(users__lte=F("holders"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benefit_id} {self.value_segment}"
+
+
 class Redemption(models.Model):
     """One use of one unit of a grant, on its way from request to fulfilment.
 
@@ -256,7 +280,9 @@ class Redemption(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.REQUESTED)
     code = models.CharField(max_length=120, blank=True)
     region = models.CharField(max_length=40, blank=True)
+    # The appointment where the benefit has a calendar (`benefits.booking`), else a wish.
     slot_at = models.DateTimeField(null=True)
+    store_code = models.CharField(max_length=40, blank=True)
     requested_by = models.CharField(max_length=60)
     requested_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)

@@ -3,6 +3,7 @@
 from benefits.grants._moves import cancel, confirm, expire, fail, fulfil, rate, reverse
 from benefits.grants._redeem import redeem
 from benefits.grants._rights import grant, grant_package, revoke
+from benefits.grants.appointments import reschedule
 from benefits.grants.issuing import Issued, issue
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "issue",
     "rate",
     "redeem",
+    "reschedule",
     "reverse",
     "revoke",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from django.utils.functional import Promise
@@ -91,6 +92,31 @@ def _fact(data: dict[str, Any]) -> str:
     return _("Because: %(fact)s") % {"fact": phrase}
 
 
+def _often_used(data: dict[str, Any]) -> str:
+    times = data["times"]
+    return ngettext(
+        "You used it %(times)d time this year", "You used it %(times)d times this year", times
+    ) % {"times": times}
+
+
+def _liked_by_peers(data: dict[str, Any]) -> str:
+    return _("%(share)d%% of members like you use it") % {"share": data["share"]}
+
+
+def _ends_soon(data: dict[str, Any]) -> str:
+    return _("Only until %(date)s") % {"date": _date(data["ends_at"])}
+
+
+def _slot(data: dict[str, Any]) -> str:
+    if not data.get("next_at"):
+        return _("No appointment is free at the moment.")
+    moment = datetime.fromisoformat(data["next_at"]).astimezone(ZoneInfo(current_brand().timezone))
+    return _("This time is not free. The next one is on %(date)s at %(time)s.") % {
+        "date": _date(data["next_at"]),
+        "time": f"{moment:%H:%M}",
+    }
+
+
 # What a fact says of itself; all other types: that it is this value.
 _EQUAL = {
     conditions.FieldType.BOOLEAN: "is",
@@ -105,6 +131,13 @@ _SPECIAL: dict[str, Callable[[dict[str, Any]], str]] = {
     "insufficient_points": _insufficient_points,
     "limit_used": _limit_used,
     "fact": _fact,
+    "often_used": _often_used,
+    "liked_by_peers": _liked_by_peers,
+    "ends_soon": _ends_soon,
+    "slot_full": _slot,
+    "slot_past": _slot,
+    "no_such_slot": _slot,
+    "slot_needed": _slot,
 }
 
 
