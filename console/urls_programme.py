@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from console.views import (
+    appointments,
     benefit_forms,
     benefits,
     mall,
@@ -25,6 +26,22 @@ urlpatterns: list[URLPattern] = [
     path("benefits/b/<slug:code>/edit/", benefit_forms.edit, name="edit_benefit"),
     path("benefits/b/<slug:code>/stage/", benefit_forms.move, name="move_benefit"),
     path("benefits/b/<slug:code>/cost/", benefit_forms.set_cost, name="set_benefit_cost"),
+    path("benefits/b/<slug:code>/calendars/new/", appointments.create, name="create_calendar"),
+    path(
+        "benefits/b/<slug:code>/calendars/<int:calendar_id>/",
+        appointments.edit,
+        name="edit_calendar",
+    ),
+    path(
+        "benefits/b/<slug:code>/calendars/<int:calendar_id>/close/",
+        appointments.close_day,
+        name="close_calendar_day",
+    ),
+    path(
+        "benefits/b/<slug:code>/calendars/<int:calendar_id>/open/<slug:day>/",
+        appointments.open_day,
+        name="open_calendar_day",
+    ),
     path("rules/", rules.index, name="rules"),
     path("rules/new/", rule_forms.create, name="create_rule"),
     path("rules/condition/", rule_forms.rows, name="condition_rows"),
@@ -51,6 +68,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("redemptions/<int:redemption_id>/fulfil/", redemptions.fulfil, name="fulfil_redemption"),
     path("redemptions/<int:redemption_id>/cancel/", redemptions.cancel, name="cancel_redemption"),
+    path("redemptions/<int:redemption_id>/move/", appointments.move, name="move_appointment"),
     path("orders/", orders.index, name="orders"),
     path("orders/all/", orders.listing, name="order_list"),
     path("orders/preview/", orders.preview, name="dispatch_preview"),

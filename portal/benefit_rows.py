@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from benefits.grants.queries import UsableBenefit
+from benefits.grants.reasons import reason_text
 from portal.dates import last_day, near_day
 from portal.nav import TierNames
 from portal.reasons import refusal_text, why_text
@@ -21,7 +22,13 @@ class BenefitRow:
     use_url: str
     text: str
     why: str
+    hint: str
     action: str
+
+    @property
+    def reason(self) -> str:
+        """Why it is the member's, and why it stands where it does."""
+        return " · ".join(part for part in (self.why, self.hint) if part)
 
     @property
     def icon(self) -> str:
@@ -46,20 +53,27 @@ def left_text(item: UsableBenefit) -> str:
     return left
 
 
+def hint_of(item: UsableBenefit) -> str:
+    """Return why it stands high in the list, where there is something to say."""
+    found = item.relevance.why if item.usable and item.relevance is not None else None
+    return "" if found is None else reason_text(found)
+
+
 def row_of(item: UsableBenefit, *, names: TierNames) -> BenefitRow:
     """Return one benefit as a line."""
     if item.usable:
         text = left_text(item)
     else:
         text = " ".join(refusal_text(reason, names) for reason in item.reasons[:1])
-    partner = item.benefit.channel == "partner"
+    books = item.benefit.channel == "partner" or item.benefit.by_appointment
     return BenefitRow(
         item=item,
         url=reverse("portal:benefit", args=[item.benefit.code]),
         use_url=reverse("portal:use", args=[item.benefit.code]),
         text=text,
         why=why_text(item.why, names) if item.granted else "",
-        action=(_("Book") if partner else _("Use")) if item.usable else "",
+        hint=hint_of(item),
+        action=(_("Book") if books else _("Use")) if item.usable else "",
     )
 
 

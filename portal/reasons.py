@@ -43,9 +43,10 @@ def _near(value: datetime | str) -> str:
 def error_text(error: DomainError) -> str:
     """Return a refusal of the domain in the member's words."""
     try:
-        return reason_text(Reason(error.code, dict(error.data)))
+        found = reason_text(Reason(error.code, dict(error.data)))
     except (KeyError, ValueError):  # a refusal without the data of a reason
         return error.detail
+    return error.detail if found == error.code else found
 
 
 def why_text(reasons: list[Reason], tier_names: TierNames) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import benefits, claim, home, mall, me, my_data, points
+from portal.views import appointments, benefits, claim, home, mall, me, my_data, points
 
 app_name = "portal"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,9 +11,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("benefits/", benefits.index, name="benefits"),
     path("benefits/<str:code>/", benefits.show, name="benefit"),
     path("benefits/<str:code>/use/", benefits.use, name="use"),
+    path("benefits/<str:code>/slots/", appointments.slots, name="slots"),
     path("redemptions/", benefits.history, name="history"),
     path("redemptions/<uuid:key>/", benefits.follow, name="redemption"),
     path("redemptions/<uuid:key>/cancel/", benefits.cancel, name="cancel_redemption"),
+    path("redemptions/<uuid:key>/appointment/", appointments.change, name="reschedule"),
     path("redemptions/<uuid:key>/rate/", benefits.rate, name="rate"),
     path("mall/", mall.index, name="mall"),
     path("mall/orders/", mall.orders, name="orders"),

@@ -34,6 +34,13 @@ class ReasonOut(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class RelevanceOut(serializers.Serializer[Any]):
+    """Why it stands where it does: (35 own + 30 peers + 20 worth + 15 soon) / 100, each 0–1000."""
+
+    score = serializers.IntegerField()
+    parts = serializers.DictField(child=serializers.IntegerField())
+
+
 class UsableOut(serializers.Serializer[Any]):
     """One benefit as the member sees it."""
 
@@ -47,6 +54,7 @@ class UsableOut(serializers.Serializer[Any]):
     granted = serializers.IntegerField()
     ends_at = serializers.DateTimeField(allow_null=True)
     resets_at = serializers.DateTimeField(allow_null=True)
+    relevance = RelevanceOut(allow_null=True)
 
 
 class UsableList(serializers.Serializer[Any]):
@@ -65,6 +73,8 @@ class RedemptionOut(serializers.Serializer[Any]):
     channel = serializers.CharField()
     state = serializers.CharField()
     code = serializers.CharField(allow_blank=True)
+    slot_at = serializers.DateTimeField(allow_null=True)
+    store = serializers.CharField(allow_blank=True)
     requested_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField(allow_null=True)
     fulfilled_at = serializers.DateTimeField(allow_null=True)
@@ -135,6 +145,9 @@ def _usable(item: UsableBenefit) -> dict[str, Any]:
         "granted": item.granted,
         "ends_at": shapes.time(item.ends_at),
         "resets_at": shapes.time(item.resets_at),
+        "relevance": None
+        if item.relevance is None
+        else {"score": item.relevance.score, "parts": item.relevance.parts},
     }
 
 
@@ -147,6 +160,8 @@ def redemption(value: Redemption) -> dict[str, Any]:
         "channel": value.channel,
         "state": value.state,
         "code": value.code,
+        "slot_at": shapes.time(value.slot_at),
+        "store": value.store_code,
         "requested_at": shapes.time(value.requested_at),
         "due_at": shapes.time(value.due_at),
         "fulfilled_at": shapes.time(value.fulfilled_at),
@@ -222,6 +237,7 @@ class Redemptions(BrandView):
             key=effect_key(request, "redeem"),
             region=data["region"] or None,
             slot_at=data.get("slot_at"),
+            store_code=data["store"],
             note=data["note"],
             by=self.actor(request),
             at=clock.now(),

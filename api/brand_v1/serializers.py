@@ -143,7 +143,21 @@ class RedemptionIn(StrictSerializer):
     benefit = StrictText(max_length=40, help_text="The benefit's code.")
     region = StrictText(max_length=40, required=False, allow_blank=True, default="")
     slot_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=None)
+    store = StrictText(max_length=40, required=False, allow_blank=True, default="")
     note = StrictText(max_length=500, required=False, allow_blank=True, default="")
+
+
+class RescheduleIn(StrictSerializer):
+    """Another time for an appointment; without `store` in the same one."""
+
+    slot_at = serializers.DateTimeField(default_timezone=None)
+    store = StrictText(max_length=40, required=False, allow_blank=True)
+
+
+class ShownIn(StrictSerializer):
+    """What the scanner read off the member's screen."""
+
+    token = StrictText(max_length=120)
 
 
 class ReasonIn(StrictSerializer):

@@ -5,6 +5,7 @@ from django.urls.converters import StringConverter
 
 from api import webhooks
 from api.brand_v1 import (
+    appointments,
     benefits,
     earning,
     events,
@@ -76,6 +77,9 @@ urlpatterns: list[URLPattern] = [
     path("campaigns/simulate", earning.CampaignSimulation.as_view()),
     path("purchases/<str:external_id>/refunds", purchases.Refunds.as_view()),
     path("redemptions", benefits.Redemptions.as_view()),
+    path("redemptions/shown", appointments.Shown.as_view()),
+    path("redemptions/<uuid:redemption_id>/reschedule", appointments.Reschedule.as_view()),
+    path("benefits/<slug:code>/slots", appointments.Slots.as_view()),
     path("redemptions/<uuid:redemption_id>", benefits.RedemptionDetail.as_view()),
     path(
         "redemptions/<uuid:redemption_id>/<redemption_verb:verb>",

@@ -30,7 +30,7 @@ def count_popularity(*, at: datetime) -> int:
             _COUNT,
             {"everybody": EVERYBODY, "at": at, "since": at - timedelta(days=PEERS_DAYS)},
         )
-        rows = cursor.rowcount
+        rows: int = cursor.rowcount
         cursor.execute("DELETE FROM benefits_benefitpopularity WHERE counted_at < %s", [at])
     return rows
 

@@ -26,6 +26,7 @@ __all__ = [
     "get_grant",
     "get_redemption",
     "list_benefit_grants",
+    "list_by_id",
     "list_grants",
     "list_redemptions",
     "list_rule_periods",
@@ -104,6 +105,11 @@ def get_redemption(
     if found is None:
         raise UnknownRedemptionError(redemption=id if key is None else str(key))
     return found
+
+
+def list_by_id(*, ids: Sequence[int]) -> dict[int, Redemption]:
+    """Return redemptions by their keys; unknown ones are left out."""
+    return {row.pk: row for row in _redemptions().filter(pk__in=ids)} if ids else {}
 
 
 def find_by_code(*, code: str) -> Redemption:

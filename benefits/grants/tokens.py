@@ -42,6 +42,11 @@ def make_token(*, redemption: Redemption, at: datetime) -> str:
     return _PREFIX + base64.urlsafe_b64encode(body + _mac(body)).decode().rstrip("=")
 
 
+def is_token(text: str) -> bool:
+    """Return whether a text looks like such a code."""
+    return text.strip().startswith(_PREFIX)
+
+
 def read_token(*, text: str, at: datetime) -> Redemption:
     """Return the redemption that a code shown now stands for.
 

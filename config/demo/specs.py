@@ -73,6 +73,16 @@ class ItemSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarSpec:
+    """A benefit used by appointment in all stores: hours as (weekday, from, to) on the clock."""
+
+    benefit: str
+    slot_minutes: int
+    capacity: int
+    hours: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerSpec:
     """A partner with one price for each benefit it delivers."""
 
@@ -128,5 +138,6 @@ class BrandSpec:
     budget_minor: int
     lines: tuple[LineSpec, ...]
     staff: tuple[tuple[str, str], ...]
+    calendars: tuple[CalendarSpec, ...] = ()
     cdnow: bool = False
     draw_reason: tuple[str, str] = ("", "")

@@ -18,6 +18,7 @@ from benefits.grants import operations as grants
 from benefits.grants.issuing import issue
 from benefits.grants.models import Grant, Redemption
 from benefits.grants.periods import rule_start
+from benefits.grants.popularity import count_popularity
 from benefits.insights.models import Alert
 from benefits.insights.months import first_of
 from benefits.insights.operations import check_alerts, close_alert, compute_month
@@ -26,6 +27,7 @@ from benefits.mall.queries import list_items
 from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
 from config.demo import member_data
+from config.demo.appointments import open_calendars
 from config.demo.people import Bought, Person, cdnow, people, purchases
 from config.demo.programme import BUDGET_MONTHS_BACK, Programme, begin, launch, open_pilot
 from config.demo.specs import BrandSpec
@@ -418,6 +420,9 @@ class Story:
                 by=self.made.actor("manager"),
                 at=self.now - timedelta(hours=20),
             )
+        if self.made.budget is not None:
+            open_calendars(self.spec, self.made, at=self.now)
+            count_popularity(at=self.now)
         # Uses that were called off later belong to the month of their request.
         for back in range(BUDGET_MONTHS_BACK, -1, -1):
             compute_month(day=first_of(self.today, back=back), at=self.now)

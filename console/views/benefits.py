@@ -21,6 +21,7 @@ from benefits.rules.queries import list_rules
 from console.access import StaffRequest, staff_page
 from console.nav import shell
 from console.people import actor_names
+from console.views.appointments import appointments_tab
 from core import clock
 from core.web.charts import Chart, Mark, Series
 from core.web.responses import render_page
@@ -96,7 +97,7 @@ def _columns() -> list[dict[str, Any]]:
 def show(request: StaffRequest, code: str) -> HttpResponse:
     """Show one benefit: its measures, or the tab asked for."""
     benefit = queries.get_benefit(code=code)
-    tabs = _tabs()
+    tabs = _tabs(benefit)
     tab = request.GET.get("tab", "")
     tab = tab if tab in tabs else "measures"
     address = reverse("console:benefit", args=[benefit.code])
@@ -119,12 +120,14 @@ def show(request: StaffRequest, code: str) -> HttpResponse:
 Reader = Callable[[StaffRequest, Benefit, datetime], dict[str, Any]]
 
 
-def _tabs() -> dict[str, tuple[str, Reader]]:
+def _tabs(benefit: Benefit) -> dict[str, tuple[str, Reader]]:
+    by_staff = benefit.channel == Benefit.Channel.STAFF
     return {
         "measures": (_("Measures"), _measures),
         "facts": (_("Definition"), _facts),
         "grants": (_("Grants"), _grants),
         "redemptions": (_("Redemptions"), _redemptions),
+        **({"appointments": (_("Appointments"), _appointments)} if by_staff else {}),
         "costs": (_("Costs"), _costs),
         "history": (_("Stages"), _history),
     }
@@ -252,6 +255,10 @@ def _grant_state(grant: Any, at: datetime) -> tuple[str, str]:
 def _redemptions(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str, Any]:
     found = grants.list_redemptions(benefit=benefit, after=_after(request), limit=PAGE + 1)
     return {"rows": found[:PAGE], "next": _next(found)}
+
+
+def _appointments(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str, Any]:
+    return appointments_tab(benefit, from_on=request.GET.get("from", ""))
 
 
 def _costs(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str, Any]:

@@ -12,13 +12,21 @@ from django.utils.translation import gettext_lazy as _l
 from benefits.catalogue.models import Benefit
 from benefits.catalogue.queries import list_benefits, localized
 from benefits.grants import operations, queries
-from benefits.grants.errors import UnknownRedemptionError
+from benefits.grants.appointments import get_appointment
+from benefits.grants.errors import (
+    InvalidTokenError,
+    TokenExpiredError,
+    TokenUsedError,
+    UnknownRedemptionError,
+)
 from benefits.grants.models import Redemption
 from benefits.grants.states import OPEN, may_follow
+from benefits.grants.tokens import is_token, read_token
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse, show_form
 from console.nav import shell
 from console.people import actor_names
+from console.views.appointments import store_names
 from core import clock
 from core.errors import DomainError
 from core.web.responses import render_page
@@ -37,13 +45,14 @@ def index(request: StaffRequest) -> HttpResponse:
     code = request.GET.get("q", "").strip()
     chosen = {name: request.GET.get(name, "") for name in ("state", "channel", "benefit")}
     benefits = list_benefits()
-    found = _by_code(code) if code else _filtered(request, chosen, benefits)
+    found, refused = _by_code(code) if code else (_filtered(request, chosen, benefits), "")
     now = clock.now()
     language = get_language()
     context = {
         **shell(request, active="redemptions"),
         "page_title": _("Redemptions"),
         "q": code,
+        "refused": refused,
         **chosen,
         "states": [("open", _("Open")), *Redemption.State.choices],
         "channels": Benefit.Channel.choices,
@@ -56,11 +65,19 @@ def index(request: StaffRequest) -> HttpResponse:
     return render_page(request, "console/redemptions.html", context, partial="rows")
 
 
-def _by_code(code: str) -> list[Redemption]:
+def _by_code(code: str) -> tuple[list[Redemption], str]:
+    """Find by the plain code, or by the one that a scanner reads off the member's screen.
+
+    Returns what was found, else why nothing is where there is more to say.
+    """
     try:
-        return [queries.find_by_code(code=code)]
+        if is_token(code):
+            return [read_token(text=code, at=clock.now())], ""
+        return [queries.find_by_code(code=code)], ""
+    except (InvalidTokenError, TokenExpiredError, TokenUsedError) as error:
+        return [], error.detail
     except UnknownRedemptionError:
-        return []
+        return [], ""
 
 
 def _filtered(
@@ -89,6 +106,7 @@ def show(request: StaffRequest, redemption_id: int) -> HttpResponse:
     steps = queries.list_steps(redemption=redemption)
     names = actor_names([redemption.requested_by, *(step.actor for step in steps)])
     by_hand = redemption.channel in _BY_STAFF
+    appointment = get_appointment(redemption=redemption)
     context = {
         **shell(request, active="redemptions"),
         "page_title": localized(redemption.benefit.name, get_language()),
@@ -101,7 +119,12 @@ def show(request: StaffRequest, redemption_id: int) -> HttpResponse:
         ],
         "order": _order_of(redemption),
         "is_late": _is_late(redemption, clock.now()),
+        "appointment": appointment,
+        "store": store_names().get(redemption.store_code, redemption.store_code)
+        if appointment
+        else "",
         "can": {
+            "move": appointment is not None and redemption.state in OPEN,
             "confirm": by_hand and may_follow("confirmed", after=redemption.state),
             "fulfil": by_hand and may_follow("fulfilled", after=redemption.state),
             "cancel": may_follow("cancelled", after=redemption.state),

@@ -1,6 +1,6 @@
 """A member's benefits: what can be used and why, using one, following it, rating it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from benefits.grants import operations, queries
+from benefits.grants.appointments import get_appointment
 from benefits.grants.models import Redemption
 from benefits.grants.queries import UsableBenefit
+from benefits.grants.tokens import make_token
 from core import clock
 from core.errors import DomainError
 from core.ids import uuid7
 from core.web.responses import hx_redirect, render_page
+from members.activity.queries import list_stores
 from partners.orders.errors import OrderNotFoundError
 from partners.orders.models import FulfilmentOrder
 from partners.orders.queries import get_order, list_transitions
@@ -28,6 +31,7 @@ from portal.dates import last_day
 from portal.nav import TierNames, shell, text
 from portal.order_steps import steps_of
 from portal.reasons import error_text
+from portal.views.appointments import SlotField, choice_for
 
 PAGE = 20
 STOP_POLLING = 286
@@ -89,11 +93,17 @@ class UseForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
-    def __init__(self, *args: Any, bookable: bool, **options: Any) -> None:
+    def __init__(self, *args: Any, mode: str, **options: Any) -> None:
+        """`mode`: `now`, `wish` (a partner confirms the time) or `slot` (one of those shown)."""
         super().__init__(*args, **options)
-        if not bookable:
+        if mode == "now":
             del self.fields["slot_at"]
             del self.fields["note"]
+        if mode == "slot":
+            self.fields["slot_at"] = SlotField(
+                error_messages={"required": _("Please choose one of the times.")}
+            )
+            self.fields["store"] = forms.CharField(required=False, max_length=40)
 
     def clean_slot_at(self) -> Any:
         slot = self.cleaned_data["slot_at"]
@@ -106,9 +116,9 @@ class UseForm(forms.Form):
 def use(request: MemberRequest, code: str) -> HttpResponse:
     """Ask whether to use a unit, and use it."""
     item = _item(request, code)
-    bookable = item.benefit.channel == "partner"
+    mode = _mode(item)
     if request.method == "POST":
-        form = UseForm(request.POST, bookable=bookable)
+        form = UseForm(request.POST, mode=mode)
         if form.is_valid():
             try:
                 redemption = operations.redeem(
@@ -116,6 +126,7 @@ def use(request: MemberRequest, code: str) -> HttpResponse:
                     grant_id=item.grant_id,
                     key=form.cleaned_data["token"],
                     slot_at=form.cleaned_data.get("slot_at"),
+                    store_code=form.cleaned_data.get("store", ""),
                     note=form.cleaned_data.get("note", ""),
                     by=request.actor,
                     at=clock.now(),
@@ -127,17 +138,25 @@ def use(request: MemberRequest, code: str) -> HttpResponse:
     else:
         tomorrow = clock.now() + timedelta(days=2)
         initial = {"token": uuid7(), "slot_at": tomorrow.replace(minute=0)}
-        form = UseForm(initial=initial, bookable=bookable)
+        form = UseForm(initial=initial, mode=mode)
     context = {
         **shell(active="benefits", back="benefits"),
         "page_title": item.name,
         "item": item,
         "row": row_of(item, names=TierNames()),
         "form": form,
-        "bookable": bookable,
+        "bookable": mode != "now",
+        "choice": choice_for(request, code) if mode == "slot" else None,
+        "slots_url": reverse("portal:slots", args=[code]),
     }
     status = 422 if form.is_bound else 200
     return render_page(request, "portal/use.html", context, partial="sheet", status=status)
+
+
+def _mode(item: UsableBenefit) -> str:
+    if item.benefit.channel == "partner":
+        return "wish"
+    return "slot" if item.benefit.by_appointment and item.benefit.channel == "staff" else "now"
 
 
 def _redemption(request: MemberRequest, key: UUID) -> Redemption:
@@ -158,6 +177,8 @@ def follow(request: MemberRequest, key: UUID) -> HttpResponse:
     """Show where a use stands: code to show, provider, time, what comes next."""
     redemption = _redemption(request, key)
     order = _order(redemption)
+    appointment = get_appointment(redemption=redemption)
+    at = clock.now()
     is_open = redemption.state in OPEN_STATES
     context = {
         **shell(active="benefits", back="history"),
@@ -166,6 +187,12 @@ def follow(request: MemberRequest, key: UUID) -> HttpResponse:
         "order": order,
         "steps": steps_of(list_transitions(order_id=order.pk)) if order else [],
         "is_open": is_open,
+        "appointment": appointment,
+        "store": _store_name(redemption.store_code),
+        "may_change": appointment is not None and is_open and at <= appointment.change_until,
+        "comes_back": redemption.grant.terms.content["cancel_returns_unit"]
+        and (appointment is None or at <= appointment.change_until),
+        "shown_code": _shown_code(redemption, at) if is_open else "",
         "may_rate": redemption.state == Redemption.State.FULFILLED and redemption.rating is None,
     }
     polls = request.headers.get("HX-Trigger") == "status"
@@ -173,6 +200,21 @@ def follow(request: MemberRequest, key: UUID) -> HttpResponse:
     return render_page(
         request, "portal/redemption.html", context, partial={"status": "status"}, status=status
     )
+
+
+def _store_name(code: str) -> str:
+    return next((row.name for row in list_stores() if row.code == code), code) if code else ""
+
+
+def _shown_code(redemption: Redemption, at: datetime) -> str:
+    """Return what the QR image holds: partners type the plain code, our tills read a signed one."""
+    if not redemption.code:
+        return ""
+    if redemption.channel == "partner":
+        return redemption.code
+    # The page asks anew every few seconds; the image changes every half minute only.
+    half_minute = at.replace(second=at.second // 30 * 30, microsecond=0)
+    return make_token(redemption=redemption, at=half_minute)
 
 
 @member_page(methods=("POST",))

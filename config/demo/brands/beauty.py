@@ -3,6 +3,7 @@
 from config.demo.specs import (
     BenefitSpec,
     BrandSpec,
+    CalendarSpec,
     ItemSpec,
     LineSpec,
     PartnerSpec,
@@ -186,6 +187,22 @@ BEAUTY = BrandSpec(
             parameters={"points": 200},
         ),
         BenefitSpec(
+            code="skin-check",
+            kind="gift",
+            channel="staff",
+            name=_t("门店肌肤检测", "Skin check in store", "門店肌膚檢測"),
+            summary=_t("30 分钟仪器检测与护肤建议", "30 minutes with an instrument and an adviser"),
+            terms=_t("须提前预约，可在 24 小时前改期。", "By appointment; change it a day ahead."),
+            icon="sparkles",
+            category="护理",
+            stage="core",
+            cost_minor=2_600,
+            list_price_minor=12_800,
+            usage=0.3,
+            sla_hours=168,
+            linked_categories=("skincare",),
+        ),
+        BenefitSpec(
             code="refill",
             kind="gift",
             channel="staff",
@@ -250,6 +267,13 @@ BEAUTY = BrandSpec(
             benefit="makeup-class",
             condition={"field": "tier", "op": "in", "value": ["gold", "platinum", "diamond"]},
             budget="service",
+        ),
+        RuleSpec(
+            code="skin-quarter",
+            name="银卡以上每季肌肤检测",
+            benefit="skin-check",
+            cadence="quarterly",
+            budget="gifts",
         ),
         RuleSpec(
             code="birthday",
@@ -393,6 +417,15 @@ BEAUTY = BrandSpec(
         LineSpec(code="points", name="积分成本", kind="points", share_bp=1_500, policy="alert"),
         LineSpec(code="mall", name="积分商城", kind="mall", share_bp=1_000, policy="alert"),
         LineSpec(code="pilot", name="敏捷试点：空瓶回收", kind="pilot", share_bp=0),
+    ),
+    calendars=(
+        CalendarSpec(
+            benefit="skin-check",
+            slot_minutes=30,
+            capacity=2,
+            hours=tuple((day, 10, 13) for day in range(1, 7))
+            + tuple((day, 14, 20) for day in range(1, 7)),
+        ),
     ),
     staff=(
         ("owner", "沈若宁"),

@@ -3,6 +3,7 @@
 from config.demo.specs import (
     BenefitSpec,
     BrandSpec,
+    CalendarSpec,
     ItemSpec,
     LineSpec,
     PartnerSpec,
@@ -146,7 +147,7 @@ CAR_CARE = BrandSpec(
             channel="staff",
             name=_t("二十項安全檢查", "Twenty-point check", "二十项安全检查"),
             summary=_t("每季一次，店內即做", "Every quarter, while you wait"),
-            terms=_t("無須預約。", "No appointment needed."),
+            terms=_t("請先預約；一天前可改期。", "By appointment; change it a day ahead."),
             icon="tools",
             category="服務",
             stage="core",
@@ -353,6 +354,14 @@ CAR_CARE = BrandSpec(
         LineSpec(code="points", name="積分成本", kind="points", share_bp=1_000, policy="alert"),
         LineSpec(code="mall", name="積分商城", kind="mall", share_bp=1_000, policy="alert"),
         LineSpec(code="pilot", name="敏捷試點：鍍膜", kind="pilot", share_bp=0),
+    ),
+    calendars=(
+        CalendarSpec(
+            benefit="check-up",
+            slot_minutes=60,
+            capacity=1,
+            hours=tuple((day, 9, 18) for day in range(6)),
+        ),
     ),
     staff=(
         ("owner", "梁卓賢"),
