@@ -213,8 +213,3 @@ def list_refund_lines(*, refund_ids: Sequence[int]) -> list[RefundLine]:
 def list_refunds_by_key(*, refund_ids: Sequence[int]) -> list[Refund]:
     """Return refunds by their keys, with their purchases."""
     return list(Refund.objects.filter(pk__in=refund_ids).select_related("purchase"))
-
-
-def list_stores() -> list[Store]:
-    """Return the brand's shops by name."""
-    return list(Store.objects.order_by("name", "code"))
