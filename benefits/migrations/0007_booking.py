@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("benefits", "0004_words_of_redemptions"),
+        ("benefits", "0006_mall_history"),
     ]
 
     operations = [
