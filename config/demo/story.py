@@ -149,7 +149,7 @@ class Story:
                     external_id=person.external_id,
                     at=self._noon(person.joined_on, hour=9),
                     by=SYSTEM,
-                    **details,  # type: ignore[arg-type]
+                    **details,
                 )
 
     def _buy(self, bought: Sequence[Bought], end: date) -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("benefits", "0006_mall_history"),
+        ("benefits", "0008_fill_package_units"),
     ]
 
     operations = [
