@@ -11,8 +11,10 @@ class BenefitsConfig(AppConfig):
         from benefits import cards
         from benefits.budget import registrations as budget
         from benefits.catalogue import jobs as catalogue
+        from benefits.grants import merging as rights  # noqa: F401
         from benefits.grants import registrations as grants
         from benefits.insights import registrations as insights
+        from benefits.mall import merging as orders  # noqa: F401
         from benefits.mall import registrations as mall
         from benefits.rules import segment_uses as rules
         from members.segments.usage import register_user

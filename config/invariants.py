@@ -9,6 +9,7 @@ from benefits.insights import invariants as insights
 from benefits.mall import invariants as mall
 from members.activity import invariants as activity
 from members.earning import invariants as earning
+from members.merging import invariants as merging
 from members.points import invariants as points
 from members.segments import invariants as segments
 from members.tiers import invariants as tiers
@@ -24,6 +25,7 @@ ALL: dict[str, dict[str, Check]] = {
     "jobs": jobs.CHECKS,
     "events": events.CHECKS,
     "points": points.CHECKS,
+    "merging": merging.CHECKS,
     "activity": activity.CHECKS,
     "segments": segments.CHECKS,
     "tiers": tiers.CHECKS,

@@ -51,6 +51,7 @@ _ITEMS = (
     ("budget", "wallet", _("Budget"), p.BUDGET_VIEW, _MONEY),
     ("alerts", "bell", _("Alerts"), p.ALERTS_VIEW, _MONEY),
     ("attributes", "forms", _("Member data"), p.MEMBERS_VIEW, _SYSTEM),
+    ("imports", "file-import", _("Imports"), p.MEMBERS_EDIT, _SYSTEM),
     ("jobs", "clock", _("Jobs"), p.JOBS_VIEW, _SYSTEM),
     ("staff", "id-badge-2", _("Staff"), p.STAFF_VIEW, _SYSTEM),
     ("integrations", "plug-connected", _("API and webhooks"), p.KEYS_EDIT, _SYSTEM),

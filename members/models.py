@@ -16,6 +16,8 @@ from members.earning.models import (
     EarningRule,
     OccasionEarning,
 )
+from members.imports.models import FileImport
+from members.merging.models import DuplicatePair, MemberMerge, MergeMove
 from members.points.models import (
     Account,
     AdjustmentRequest,
@@ -73,6 +75,7 @@ __all__ = [
     "ConsentChange",
     "ConsentPurpose",
     "ConsentText",
+    "DuplicatePair",
     "EarnedDay",
     "Earning",
     "EarningBoost",
@@ -80,15 +83,18 @@ __all__ = [
     "Entry",
     "Erasure",
     "ExpiryNotice",
+    "FileImport",
     "Hold",
     "LateActivity",
     "LiabilityDay",
     "Lot",
     "Member",
     "MemberDay",
+    "MemberMerge",
     "MemberPersonal",
     "MemberScore",
     "MemberTier",
+    "MergeMove",
     "OccasionEarning",
     "PaidPlan",
     "PaidTerm",

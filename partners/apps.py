@@ -8,6 +8,7 @@ class PartnersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what the rooms offer to lower ones."""
+        from partners.orders import merging  # noqa: F401
         from partners.orders.registrations import register
         from partners.pool import estimates
 

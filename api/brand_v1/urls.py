@@ -12,6 +12,7 @@ from api.brand_v1 import (
     jobs,
     member_data,
     members,
+    merges,
     points,
     purchases,
 )
@@ -42,6 +43,9 @@ _for = webhooks.for_brand
 
 urlpatterns: list[URLPattern] = [
     path("members", members.MemberList.as_view()),
+    path("merges", merges.Merges.as_view()),
+    path("merges/<int:merge_id>", merges.MergeDetail.as_view()),
+    path("merges/<int:merge_id>/undo", merges.MergeUndo.as_view()),
     path("members/<str:external_id>", members.MemberDetail.as_view()),
     path("members/<str:external_id>/points", members.Points.as_view()),
     path("members/<str:external_id>/points/entries", members.PointEntries.as_view()),

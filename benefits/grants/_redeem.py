@@ -154,6 +154,8 @@ def _count_used(grant: Grant, at: datetime) -> bool:
         Q(ends_at__isnull=True) | Q(ends_at__gt=at),
         Exists(Member.objects.filter(pk=OuterRef("member_id"), status=Member.Status.ACTIVE)),
         pk=grant.pk,
+        # A merge may have taken it to another member since it was read.
+        member_id=grant.member_id,
         used__lt=F("quantity"),
         revoked_at__isnull=True,
         starts_at__lte=at,
@@ -163,7 +165,10 @@ def _count_used(grant: Grant, at: datetime) -> bool:
 
 def _lost(grant: Grant, at: datetime) -> Reason:
     """Return why a unit that was there a moment ago is not: somebody was quicker."""
-    grant.refresh_from_db(fields=["used", "revoked_at"])
+    owner = grant.member_id
+    grant.refresh_from_db(fields=["used", "revoked_at", "member"])
+    if grant.member_id != owner:
+        return Reason(NotGrantedError.code)
     if not Member.objects.filter(pk=grant.member_id, status=Member.Status.ACTIVE).exists():
         return Reason("blocked_member")
     if grant.revoked_at is not None:

@@ -18,12 +18,13 @@ SELECT g.id, g.used, g.quantity, COALESCE(r.taken, 0)
  ORDER BY g.id LIMIT %s
 """
 # Of the version in force only: a cap or share that was changed says nothing of what was granted
-# before.
+# before. Who stands for two members may have what two were given.
 _MEMBER_CAPS = """
 SELECT g.rule_id, g.member_id, sum(g.quantity), rule.cap_per_member
   FROM benefits_grant g JOIN benefits_grantrule rule ON rule.id = g.rule_id
  WHERE rule.cap_per_member IS NOT NULL AND rule.status = 'published' AND g.revoked_at IS NULL
    AND g.rule_version = rule.version
+   AND NOT EXISTS (SELECT FROM members_membermerge m WHERE m.survivor_id = g.member_id)
  GROUP BY 1, 2, 4 HAVING sum(g.quantity) > rule.cap_per_member
  ORDER BY 1, 2 LIMIT %s
 """
@@ -32,6 +33,7 @@ SELECT g.rule_id, g.member_id
   FROM benefits_grant g JOIN benefits_grantrule rule ON rule.id = g.rule_id
  WHERE rule.status = 'published' AND g.rule_version = rule.version
    AND {held_out_sql(member="g.member_id", code="rule.code", share="rule.hold_out_bp")}
+   AND NOT EXISTS (SELECT FROM members_membermerge m WHERE m.survivor_id = g.member_id)
  ORDER BY 1, 2 LIMIT %s
 """  # noqa: S608
 _FULFILLED = """

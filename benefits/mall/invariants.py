@@ -52,10 +52,12 @@ SELECT s.item_id, s.variant_id, s.stock_in, s.held, s.sold,
                  OR s.held < 0 OR s.sold < 0 END
  ORDER BY s.item_id, s.variant_id LIMIT %(shown)s
 """
-# Each order keeps the limit it was placed under, so that lowering one accuses nobody.
+# Each order keeps the limit it was placed under, so that lowering one accuses nobody; nor does a
+# merge of two who had each ordered what one may.
 _LIMITS = """
-SELECT item_id, member_id, sum(quantity), max(member_limit) FROM benefits_mallorder
+SELECT item_id, member_id, sum(quantity), max(member_limit) FROM benefits_mallorder o
  WHERE state IN ('placed', 'confirmed', 'shipped', 'completed')
+   AND NOT EXISTS (SELECT FROM members_membermerge m WHERE m.survivor_id = o.member_id)
  GROUP BY 1, 2 HAVING bool_and(member_limit IS NOT NULL AND limit_days IS NULL)
                   AND sum(quantity) > max(member_limit)
 UNION ALL
@@ -64,6 +66,7 @@ SELECT o.item_id, o.member_id, sum(p.quantity), o.member_limit FROM benefits_mal
    AND p.state IN ('placed', 'confirmed', 'shipped', 'completed') AND p.id <= o.id
    AND p.placed_at > o.placed_at - make_interval(days => o.limit_days)
  WHERE o.limit_days IS NOT NULL AND o.state IN ('placed', 'confirmed', 'shipped', 'completed')
+   AND NOT EXISTS (SELECT FROM members_membermerge m WHERE m.survivor_id = o.member_id)
  GROUP BY o.id HAVING sum(p.quantity) > o.member_limit
  ORDER BY 1, 2 LIMIT %(shown)s
 """

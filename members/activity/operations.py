@@ -153,10 +153,9 @@ def add_purchase(
         "store_code": _fields.clean_text("store", store_code),
         "associate": _fields.clean_text("associate", associate),
     }
-    fields["digest"] = purchase_digest(
-        lines=clean,
-        **{field: fields[field] for field in fields if field not in {"external_id", "local_date"}},
-    )
+    # Of the member who was named: a merge in between does not make it another purchase.
+    sent = {field: fields[field] for field in fields if field not in {"external_id", "local_date"}}
+    fields["digest"] = purchase_digest(lines=clean, **{**sent, "member_id": member.named_as})
     key = _insert(fields, clean)
     if key is not None:
         values = {**fields, "id": key, "refunded_minor": 0}
@@ -262,7 +261,9 @@ def record_event(
         if external_id is None
         else _fields.clean_text("external_id", external_id, required=True),
     )
-    event.digest = event_digest(member_id=member.pk, name=event.name, at=event.at, properties=body)
+    event.digest = event_digest(
+        member_id=member.named_as, name=event.name, at=event.at, properties=body
+    )
     try:
         with transaction.atomic():
             require_present(member_id=member.pk)

@@ -90,7 +90,8 @@ WITH change AS (
 ), fate AS (
     SELECT account_id, day, seq,
            sum(points) FILTER (WHERE points > 0 AND seq = by_seq) AS earned,
-           -sum(points) FILTER (WHERE kind IN (2, 7) OR kind = 9 AND points < 0
+           -sum(points) FILTER (WHERE kind IN (2, 7)
+               OR kind = 9 AND (points < 0 OR seq <> by_seq)
                OR kind = 5 AND ref_seq IS NULL AND points < 0 AND seq <> by_seq
                OR kind IN (4, 5) AND points > 0 AND seq <> by_seq) AS spent,
            -sum(points) FILTER (WHERE kind = 3) AS expired,
@@ -173,7 +174,7 @@ ORDER BY 1, 2 LIMIT %s
 """
 
 
-# What is owed is what clawbacks noted, less what later credits paid.
+# What is owed is what clawbacks noted, less what later credits paid, and what merges moved.
 _OWED: Final = """
 SELECT a.id, a.owed, coalesce(e.owed, 0)
 FROM members_account a
@@ -182,7 +183,7 @@ LEFT JOIN (
            sum(CASE kind WHEN 11 THEN delta ELSE (cause ->> 'owed')::bigint END) AS owed
     FROM members_entry WHERE kind = 11 OR kind IN (5, 10) AND cause ? 'owed' GROUP BY 1
 ) e ON e.account_id = a.id
-WHERE a.owed <> coalesce(e.owed, 0) OR a.owed < 0
+WHERE a.owed <> coalesce(e.owed, 0) + a.owed_moved OR a.owed < 0
 ORDER BY a.id LIMIT %s
 """
 
@@ -191,6 +192,20 @@ _IDLE: Final = """
 SELECT DISTINCT l.account_id FROM members_lot l JOIN members_account a ON a.id = l.account_id
 WHERE l.is_open AND l.expires_on = DATE '9999-12-30'
   AND (a.good_until IS NULL OR a.idle_months IS NULL)
+ORDER BY 1 LIMIT %s
+"""
+
+# What merges hand over adds up to nothing, and what was merged has nothing left.
+_HANDED_OVER: Final = """
+SELECT a.wallet_id, sum(e.delta) FROM members_entry e JOIN members_account a ON a.id = e.account_id
+WHERE e.kind = 9 AND e.source_type = 'merge' GROUP BY 1 HAVING sum(e.delta) <> 0
+ORDER BY 1 LIMIT %s
+"""
+
+_LEFT_BEHIND: Final = """
+SELECT a.id, a.balance FROM members_account a JOIN members_wallet w ON w.id = a.wallet_id
+WHERE a.merged_into_id IS NOT NULL
+  AND (a.balance > 0 OR a.owed > 0 OR a.balance < 0 AND w.may_go_negative)
 ORDER BY 1 LIMIT %s
 """
 
@@ -205,7 +220,7 @@ LEFT JOIN members_entry r ON r.account_id = t.to_account_id AND r.seq = t.to_seq
 WHERE s.delta IS DISTINCT FROM -t.points OR r.delta IS DISTINCT FROM t.points
 UNION ALL
 SELECT e.source_id, NULL, e.delta, NULL FROM members_entry e
-WHERE e.kind = 9 AND NOT EXISTS (
+WHERE e.kind = 9 AND e.source_type <> 'merge' AND NOT EXISTS (
     SELECT FROM members_transfer t WHERE t.id = e.source_id
     AND (e.account_id, e.seq) IN ((t.from_account_id, t.from_seq), (t.to_account_id, t.to_seq)))
 ORDER BY 1 LIMIT %s
@@ -287,6 +302,13 @@ def check_transfers() -> list[str]:
     ]
 
 
+def check_merged() -> list[str]:
+    """An account that was merged into another has handed over all but its open holds."""
+    return [f"account {row[0]}: {row[1]} left behind by a merge" for row in _rows(_LEFT_BEHIND)] + [
+        f"wallet {row[0]}: merges add up to {row[1]}" for row in _rows(_HANDED_OVER)
+    ]
+
+
 def check_liability() -> list[str]:
     """I4: the sum of the members' balances is the liability account of the books."""
     with connection.cursor() as cursor:
@@ -317,6 +339,7 @@ CHECKS: Final[dict[str, Callable[[], list[str]]]] = {
     "points.liability": check_liability,
     "points.reversals": check_reversals,
     "points.transfers": check_transfers,
+    "points.merged": check_merged,
 }
 
 

@@ -194,6 +194,10 @@ class Account(models.Model):
 
     No lot before (`first_open_on`, `first_open_seq`) is open: spending starts looking there, so that
     it costs the same after ten years of spent lots. It may lag behind.
+
+    While `merged_into` is set, the owner is one with that account's owner (merge `merge_id`):
+    whatever comes to lie here is handed over at once, and only open holds stay. `owed_moved` is
+    what merges have added to `owed` (or taken), `owed_gone` what went over and would come back.
     """
 
     wallet = models.ForeignKey(
@@ -210,9 +214,24 @@ class Account(models.Model):
     owed = models.BigIntegerField(db_default=0)
     good_until = models.DateField(null=True)
     idle_months = models.SmallIntegerField(null=True)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="merged", db_index=False
+    )
+    merge_id = models.BigIntegerField(null=True)
+    owed_moved = models.BigIntegerField(db_default=0)
+    owed_gone = models.BigIntegerField(db_default=0)
 
     class Meta:
         constraints = [
+            # An account is merged by a merge, and never into itself.
+            models.CheckConstraint(
+                name="account_merged_by_a_merge",
+                condition=models.Q(merged_into__isnull=True, merge_id__isnull=True)
+                | (
+                    models.Q(merged_into__isnull=False, merge_id__isnull=False)
+                    & ~models.Q(merged_into=models.F("id"))
+                ),
+            ),
             # One account per owner and wallet; the index finds it in every posting.
             models.UniqueConstraint(
                 name="account_once_per_owner_and_wallet", fields=["owner_id", "wallet"]
@@ -229,6 +248,12 @@ class Account(models.Model):
                 fields=["good_until"],
                 name="account_idle",
                 condition=models.Q(good_until__isnull=False),
+            ),
+            # What is still held in accounts that were merged into one.
+            models.Index(
+                fields=["merged_into"],
+                name="account_merged",
+                condition=models.Q(merged_into__isnull=False),
             ),
         ]
 

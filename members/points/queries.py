@@ -76,9 +76,17 @@ __all__ = [
 
 
 _BALANCE: Final = """
-SELECT least(a.balance, 0) + l.available, l.pending, a.held, l.expiring,
+SELECT least(a.balance, 0) + l.available, l.pending, a.held + f.held, l.expiring,
        j.redeemed + j.captured, j.expired
 FROM members_account a
+CROSS JOIN LATERAL (
+    WITH RECURSIVE merged AS (
+        SELECT id, held FROM members_account WHERE merged_into_id = a.id
+        UNION ALL
+        SELECT m.id, m.held FROM members_account m JOIN merged ON m.merged_into_id = merged.id
+    )
+    SELECT coalesce(sum(held), 0)::bigint AS held FROM merged
+) AS f
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(remaining) FILTER (WHERE NOT waits), 0)::bigint AS available,
            coalesce(sum(remaining) FILTER (WHERE waits), 0)::bigint AS pending,
@@ -126,6 +134,8 @@ ORDER BY w.code, line.book
 
 def get_balance(*, owner_id: int, at: datetime, wallet: str = "points") -> Balance:
     """Return what the owner has in the wallet as of `at`, in one query.
+
+    Holds of owners who were merged into this one count as held.
 
     :raises AccountMissingError: if the owner has no account there.
     """

@@ -19,13 +19,15 @@ class Member(models.Model):
 
     `number` is made by the database from the key, so that sets can be enrolled in one
     statement: `M0000123`. `external_id` is the brand's own key for the person, unique for ever:
-    it is how purchases find their member.
+    it is how purchases find their member. A member who turned out to be the same person as
+    another has the status `merged` and leads to that one (`merged_into`, never itself merged).
     """
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
         BLOCKED = "blocked", _("Blocked")
         ERASED = "erased", _("Erased")
+        MERGED = "merged", _("Merged")
 
     number = models.GeneratedField(
         expression=Concat(
@@ -58,8 +60,22 @@ class Member(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
 
+    # The survivor stays as long as whoever was merged into it.
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+    # Set where the member was found by the key of one who was merged into it.
+    _named_as: int | None = None
+
     class Meta:
         constraints = [
+            # Who was merged leads to somebody else.
+            models.CheckConstraint(
+                name="member_merged_into_another",
+                condition=(~models.Q(status="merged") | models.Q(merged_into__isnull=False))
+                & (models.Q(merged_into__isnull=True) | ~models.Q(merged_into=models.F("id"))),
+            ),
             # One membership per key of the brand's systems; the operator class lets the same
             # index answer "starts with" for the console's search.
             models.UniqueConstraint(
@@ -81,6 +97,12 @@ class Member(models.Model):
         indexes = [
             # Members list of the console, newest first, and the days-since-joining field.
             models.Index(fields=["-enrolled_at", "-id"], name="member_by_enrolment"),
+            # Who was merged into a member: few rows, and no work for all others.
+            models.Index(
+                fields=["merged_into"],
+                name="member_by_survivor",
+                condition=models.Q(merged_into__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -90,6 +112,15 @@ class Member(models.Model):
     def is_active(self) -> bool:
         """Say whether the member may earn, redeem and sign in."""
         return self.status == self.Status.ACTIVE
+
+    @property
+    def named_as(self) -> int:
+        """The key of the row that the caller named: of a member who was merged into this one."""
+        return self._named_as or self.pk
+
+    def stands_for(self, merged: "Member") -> None:
+        """Note that this member was found by the key of one who was merged into it."""
+        self._named_as = merged.pk
 
 
 class MemberPersonal(models.Model):

@@ -17,8 +17,10 @@ from members.profiles.errors import (
     EmailTakenError,
     ErasedMemberError,
     MemberExistsError,
+    MemberNotFoundError,
 )
 from members.profiles.models import AttributeDefinition, Member, MemberPersonal
+from members.profiles.queries import get_member
 from members.profiles.values import Attribute
 from tenants.accounts.models import User
 from tenants.audit.operations import record
@@ -153,13 +155,13 @@ def put_member(
     Raises what `enrol` and `update_profile` raise, except `MemberExistsError`.
     """
     key = _fields.clean_text("external_id", external_id, required=True)
-    member = Member.objects.filter(external_id=key).first()
+    member = _find(key)
     if member is None:
         _fields.refuse_unknown(fields)
         try:
             return enrol(external_id=key, by=by, at=at, **fields), True
         except MemberExistsError:  # enrolled by someone else at this very moment
-            member = Member.objects.get(external_id=key)
+            member = get_member(external_id=key)
     return update_profile(member=member, by=by, at=at, **fields), False
 
 
@@ -181,6 +183,9 @@ def update_profile(*, member: Member, by: Actor, at: datetime, **fields: Any) ->
             locked = Member.objects.select_for_update(no_key=True).get(pk=member.pk)
             if locked.status == Member.Status.ERASED:
                 raise ErasedMemberError
+            if _leads_here(wanted.get("email"), locked):
+                # The address of who was merged into this member: it finds this one already.
+                del wanted["email"]
             personal = MemberPersonal.objects.filter(member=locked).first() or MemberPersonal(
                 member=locked
             )
@@ -271,6 +276,32 @@ def claim_user(user: User) -> None:
     Member.objects.filter(
         personal__email=user.email.strip().lower(), status=Member.Status.ACTIVE
     ).update(user=user)
+
+
+def clean_profile(
+    fields: Mapping[str, Any], *, today: date, locales: frozenset[str]
+) -> dict[str, Any]:
+    """Return clean values of the fields of one row of a file, before anything is asked for.
+
+    :raises InvalidMemberError: naming the first wrong field in `pointer`.
+    """
+    return _fields.clean(fields, today=today, locales=locales)
+
+
+def _find(external_id: str) -> Member | None:
+    try:
+        return get_member(external_id=external_id)
+    except MemberNotFoundError:
+        return None
+
+
+def _leads_here(email: str | None, member: Member) -> bool:
+    return (
+        bool(email)
+        and Member.objects.filter(
+            merged_into=member, status=Member.Status.MERGED, personal__email=email
+        ).exists()
+    )
 
 
 def _clean(fields: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from members.profiles import _attributes, _names
 from members.profiles.errors import AttributeNotFoundError, MemberNotFoundError
@@ -33,6 +35,8 @@ def get_member(
 ) -> Member:
     """Return the member with the one key given, personal data included.
 
+    Who was merged into another is that one; `named_as` then tells who was named.
+
     :raises MemberNotFoundError: if there is none.
     """
     given: dict[str, Any] = {
@@ -44,8 +48,17 @@ def get_member(
     if len(lookup) == 1 and all(_can_be_stored(str(value)) for value in lookup.values()):
         member = Member.objects.select_related("personal").filter(**lookup).first()
         if member is not None:
-            return member
+            return _survivor_of(member)
     raise MemberNotFoundError(external_id=external_id, number=number, id=id)
+
+
+def _survivor_of(member: Member) -> Member:
+    """Return the member, or whom it was merged into."""
+    if member.status != Member.Status.MERGED or member.merged_into_id is None:
+        return member
+    survivor = Member.objects.select_related("personal").get(pk=member.merged_into_id)
+    survivor.stands_for(member)
+    return survivor
 
 
 def _can_be_stored(text: str) -> bool:
@@ -57,29 +70,32 @@ def get_member_for_user(user: User) -> Member | None:
     """Return the membership of a signed-in user: the linked one, else the one on file with the
     user's address; None for staff and others who are no members."""
     members = Member.objects.select_related("personal")
-    return (
+    member = (
         members.filter(user=user).first()
         or members.filter(user__isnull=True, personal__email=user.email.strip().lower()).first()
     )
+    return None if member is None else _survivor_of(member)
 
 
 def is_sign_in_address(email: str) -> bool:
     """Say whether an active member has this address, so that a code may be sent to it."""
     return Member.objects.filter(
-        personal__email=email.strip().lower(), status=Member.Status.ACTIVE
+        Q(status=Member.Status.ACTIVE)
+        | Q(status=Member.Status.MERGED, merged_into__status=Member.Status.ACTIVE),
+        personal__email=email.strip().lower(),
     ).exists()
 
 
 def count_members() -> int:
-    """Return the number of members who are not erased."""
-    return Member.objects.exclude(status=Member.Status.ERASED).count()
+    """Return the number of members who are neither erased nor merged into others."""
+    gone = (Member.Status.ERASED, Member.Status.MERGED)
+    return Member.objects.exclude(status__in=gone).count()
 
 
 def member_ids(*, external_ids: Iterable[str]) -> dict[str, int]:
-    """Return the keys of those external ids that belong to a member."""
-    return dict(
-        Member.objects.filter(external_id__in=list(external_ids)).values_list("external_id", "id")
-    )
+    """Return the keys of those external ids that belong to a member, merged ones' survivors."""
+    members = Member.objects.filter(external_id__in=list(external_ids))
+    return dict(members.values_list("external_id", Coalesce("merged_into_id", "id")))
 
 
 def list_attribute_definitions(*, active_only: bool = True) -> list[Attribute]:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from django.db import connection
 
-from members.tiers._metrics import metric_sql, wallet_of
+from members.tiers._metrics import has_merged, metric_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
 from members.tiers.rules import is_periodic, keep_window, match_tier, window_on
 
@@ -46,7 +46,7 @@ WITH state AS (
                 AND applied_at IS NOT NULL AND ended_at IS NULL
         ) AS pin
     ) AS pinned
-    WHERE {members} AND member.status <> 'erased'
+    WHERE {members} AND member.status NOT IN ('erased', 'merged')
 ), dated AS (
     SELECT state.*, {dates}
     FROM state {periods}
@@ -371,6 +371,7 @@ def _state(frame: Frame, members: str) -> Statement:
             metric_from="dated.metric_from",
             keep_from="dated.keep_from",
             to_on="%(to_on)s::date",
+            merged=has_merged(),
         ),
     )
     return text, params

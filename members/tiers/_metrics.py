@@ -4,14 +4,30 @@ Growth and earned points count on the day of the entry; what a refund takes back
 day of the entry that it takes back, so that a refund undoes exactly what its purchase gave.
 """
 
+from django.db import connection
+
 from members.tiers.models import TierScheme
 
 _JOURNAL = """
     members_account AS account
     JOIN members_entry AS entry ON entry.account_id = account.id
-    WHERE account.owner_id = {member} AND account.wallet_id = {wallet}
+    WHERE account.owner_id {owners} AND account.wallet_id = {wallet}
         AND entry.kind IN ({kinds}){until}
 """
+# What a member's journal is: also those of whom was merged into the member. What such a merge
+# hands over is no gain, so that every gain counts once, on its own day.
+_WITH_MERGED = (
+    "IN (SELECT {member} UNION ALL SELECT merged.id FROM members_member AS merged "
+    "WHERE merged.merged_into_id = {member})"
+)
+# The same at the instant of an earlier decision.
+_MERGED_THEN = (
+    "IN (WITH RECURSIVE line AS (SELECT {member} AS id UNION SELECT merge.merged_id "
+    "FROM line JOIN members_membermerge AS merge ON merge.survivor_id = line.id "
+    "AND (merge.merged_at < {then} OR merge.merged_at = {then} AND {last}) AND (merge.undone_at IS NULL OR merge.undone_at > {then} "
+    "OR merge.undone_at = {then} AND {last})) "
+    "SELECT id FROM line)"
+)
 _DAYS = """
     members_memberday AS day
     WHERE day.member_id = {member} AND day.on_date < {to_on}
@@ -40,6 +56,16 @@ def wallet_of(metric: str) -> int | None:
     return _WALLETS.get(TierScheme.Metric(metric))
 
 
+def has_merged() -> bool:
+    """Say whether any member was merged into another, which evaluations of many then look for."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM members_member WHERE merged_into_id IS NOT NULL)"
+        )
+        found: bool = cursor.fetchone()[0]
+    return found
+
+
 def metric_sql(
     metric: str,
     *,
@@ -49,17 +75,33 @@ def metric_sql(
     to_on: str,
     until: str = "",
     zone: str = "%(zone)s",
+    then: str = "",
+    last: str = "",
+    merged: bool = True,
 ) -> str:
     """Return a query with one row: `metric` and `keep_metric` of a member, as bigint.
 
     All arguments but the first are SQL expressions: the member's key, the first days of the two
     windows (null: all time) and the day after both. `zone` is the time zone of these days. `until`
-    limits the journal to its first entries, as they were when a decision was made.
+    limits the member's own journal to its first entries, as they were when a decision was made, and
+    `then` (the instant of that decision) the journals of merged members, with those merged at that
+    very instant if `last`. `merged` false: nobody was merged, which is quicker for many members.
 
     For many members use it as a lateral join: it then walks from each member by primary key,
     whatever the planner knows of tables that an import has just filled.
     """
-    columns, tables = _rows(metric, member=member, to_on=to_on, until=until)
+    owners = f"= {member}"
+    if until:
+        owners = _MERGED_THEN.format(member=member, then=then, last=last)
+    elif merged:
+        owners = _WITH_MERGED.format(member=member)
+    limit = (
+        f" AND (entry.seq <= {until} AND account.owner_id = {member} "
+        f"OR entry.at <= {then} AND account.owner_id <> {member})"
+        if until
+        else ""
+    )
+    columns, tables = _rows(metric, member=member, owners=owners, to_on=to_on, until=limit)
     return (
         f"SELECT {_sums(metric, metric_from, keep_from, zone)} "  # noqa: S608
         f"FROM (SELECT {columns} FROM {tables}) AS counted{_before(metric, to_on, zone)}"
@@ -89,7 +131,7 @@ def _before(metric: str, to_on: str, zone: str) -> str:
     return f" WHERE at < {beginning_of(to_on, zone=zone)}"
 
 
-def _rows(metric: str, *, member: str, to_on: str, until: str = "") -> tuple[str, str]:
+def _rows(metric: str, *, member: str, owners: str, to_on: str, until: str) -> tuple[str, str]:
     """Return the columns (an amount and when it counts), and the tables with their condition."""
     if metric == TierScheme.Metric.SPEND:
         amount = "day.spend_minor - day.refunded_minor"
@@ -103,8 +145,8 @@ def _rows(metric: str, *, member: str, to_on: str, until: str = "") -> tuple[str
         journal = _JOURNAL.format(
             kinds="1, 5, 10" if is_growth else "1, 10",
             wallet=wallet_of(metric),
-            member=member,
-            until=f" AND entry.seq <= {until}" if until else "",
+            owners=owners,
+            until=until,
         )
         return f"{amount} AS amount, {_INSTANT} AS at", journal
     return f"{amount} AS amount, day.on_date", _DAYS.format(member=member, to_on=to_on)

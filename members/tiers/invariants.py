@@ -173,6 +173,8 @@ def check_evidence() -> list[str]:
             to_on="change.window_to",
             until="change.journal_seq",
             zone="COALESCE(change.zone, %(zone)s)",
+            then="change.at",
+            last="change.cause = 'merge'",
         )
         if wallet_of(name) is not None:
             found += _run(_EVIDENCE.format(metric=metric, name=name.value))

@@ -207,6 +207,7 @@ class TierChange(models.Model):
         PAID_ENDED = "paid_ended", _("Paid membership ended")
         OVERRIDE = "override", _("Set by hand")
         OVERRIDE_ENDED = "override_ended", _("Setting by hand ended")
+        MERGE = "merge", _("Merge of two members")
 
     member = models.ForeignKey(
         "members.Member", on_delete=models.PROTECT, related_name="tier_changes"

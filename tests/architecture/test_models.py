@@ -23,6 +23,7 @@ PERSONAL_DATA: dict[str, set[str]] = {
     "partners.FulfilmentOrder": {"note", "failure_reason", "evidence"},
     "partners.OrderOffer": {"reason"},
     "partners.OrderTransition": {"reason"},
+    "members.MemberMerge": {"reason", "undo_reason"},
     "benefits.MallAddress": {"recipient", "phone", "lines"},
     "benefits.DrawTicket": {"lucky_words"},
     "benefits.MemberAddress": {"recipient", "phone", "lines"},
@@ -128,7 +129,7 @@ def test_no_foreign_key_crosses_the_border() -> None:
 
 _INSTANTS = {
     "at", "since", "until", "leased_until", "failing_since", "previous_secret_until",
-    "last_login", "accept_by", "scheduled_for",
+    "last_login", "accept_by", "scheduled_for", "undo_until",
 }  # fmt: skip
 
 

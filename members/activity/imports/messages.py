@@ -39,6 +39,17 @@ _ROWS: Mapping[str, Callable[[Problem], str]] = {
     "duplicate_purchase": lambda p: (
         _("“%(value)s” exists with another content.") % {"value": p.value}
     ),
+    "not_a_day": lambda p: _("“%(value)s” is not a day.") % {"value": p.value},
+    "not_yes_or_no": lambda p: _("“%(value)s” is neither yes nor no.") % {"value": p.value},
+    "refused": lambda p: p.value,
+    "repeated_member": lambda p: _("“%(value)s” is in the file twice.") % {"value": p.value},
+    "repeated_email": lambda p: (
+        _("“%(value)s” is the address of two members of the file.") % {"value": p.value}
+    ),
+    "email_taken": lambda p: _("“%(value)s” is another member's address.") % {"value": p.value},
+    "missing_attribute": lambda p: (
+        _("A new member needs the attribute “%(value)s”.") % {"value": p.value}
+    ),
     "unknown_purchase": lambda p: (
         _("“%(value)s” is not in the file of purchases.") % {"value": p.value}
     ),

@@ -183,6 +183,46 @@ def read_lines(
     return header, _lines(rest, header, reading)
 
 
+def read_rows(
+    lines: Iterable[tuple[int, str | None]],
+    *,
+    columns: tuple[str, ...],
+    required: tuple[str, ...],
+    reading: Reading,
+) -> tuple[Header, Iterator[tuple[int, list[str]] | Problem]]:
+    """Read the header now and the cells of each row as they are asked for, for other kinds of file.
+
+    :raises BadFileError: see `read_purchases`.
+    """
+    rest = iter(lines)
+    header = read_header(_first(rest), columns=columns, required=required, reading=reading)
+    return header, _cells(rest, header)
+
+
+def read_names(line: str, delimiter: Delimiter | None = None) -> list[str]:
+    """Return the names of the columns in the first line of a file, as they are written.
+
+    :raises BadFileError: `broken_header`.
+    """
+    try:
+        return [name.strip() for name in _split(line, delimiter or _guess(line))]
+    except csv.Error:
+        raise BadFileError("broken_header") from None
+
+
+def _cells(
+    lines: Iterable[tuple[int, str | None]], header: Header
+) -> Iterator[tuple[int, list[str]] | Problem]:
+    split = _splitter(header)
+    for number, line in lines:
+        if line is not None and not line.strip():
+            continue
+        try:
+            yield number, split(line)
+        except _BadRowError as bad:
+            yield Problem(number, bad.column, bad.code, bad.value)
+
+
 def parse_time(text: str, zone: ZoneInfo) -> datetime:
     """Turn `2026-03-05`, `20260305`, `2026/3/5`, each with or without a time, into an instant.
 

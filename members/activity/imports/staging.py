@@ -47,13 +47,15 @@ CREATE TEMPORARY TABLE {ADDED} (
 """
 
 # The purchases as they would be written. Without an id in the file, one is made of member, day
-# and running number within both, so that sending the file again meets the same ids.
+# and running number within both, so that sending the file again meets the same ids. Purchases of
+# who was merged are the survivor's; what makes two purchases the same is still who was named.
 _RESOLVED = """
-SELECT p.line, p.external_id, p.member_id, p.occurred_at, p.local_date, p.amount_minor,
+SELECT p.line, p.external_id, p.owner_id AS member_id, p.occurred_at, p.local_date, p.amount_minor,
     p.currency, p.channel, p.store_code, p.associate, {digest} AS digest
 FROM (
-    SELECT s.line, {external_id} AS external_id, m.id AS member_id, s.occurred_at, s.local_date,
-        s.amount_minor, '{currency}' AS currency, s.channel, s.store_code, s.associate
+    SELECT s.line, {external_id} AS external_id, m.id AS member_id,
+        coalesce(m.merged_into_id, m.id) AS owner_id,
+        s.occurred_at, s.local_date, s.amount_minor, '{currency}' AS currency, s.channel, s.store_code, s.associate
     FROM import_purchase s JOIN members_member m ON m.external_id = s.member
     WHERE m.status <> 'erased'
 ) p {lines}

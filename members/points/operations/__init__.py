@@ -23,6 +23,11 @@ from members.points.operations.adjustments import (
 )
 from members.points.operations.holds import capture, hold, release, release_expired_holds
 from members.points.operations.liability import list_days_due, snapshot_liability
+from members.points.operations.merges import (
+    hand_over_rest,
+    merge_accounts,
+    unmerge_accounts,
+)
 from members.points.operations.nights import (
     activate_chunk,
     expire_chunk,
@@ -78,8 +83,10 @@ __all__ = [
     "earn_from_query",
     "earn_many",
     "expire_chunk",
+    "hand_over_rest",
     "hold",
     "list_days_due",
+    "merge_accounts",
     "note_activity",
     "notify_chunk",
     "open_accounts",
@@ -93,5 +100,6 @@ __all__ = [
     "snapshot_liability",
     "spend",
     "transfer",
+    "unmerge_accounts",
     "withdraw_adjustment",
 ]

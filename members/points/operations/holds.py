@@ -124,7 +124,7 @@ def _end_hold(
 ) -> Posting:
     with transaction.atomic():
         posting, amount = post_in_detail(
-            "points_end_hold",
+            "points_end_merged_hold",
             kind.value,
             *address_of(hold_ref),
             key,

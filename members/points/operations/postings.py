@@ -189,7 +189,7 @@ def reverse(
     :raises InvalidPointsError, KeyReusedError: as `earn`.
     """
     return post(
-        "points_reverse",
+        "points_reverse_merged",
         *address_of(entry_ref),
         None if amount is None else check_amount(amount),
         key,
