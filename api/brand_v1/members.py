@@ -21,7 +21,8 @@ from members.earning.queries import explain_entries
 from members.points import operations as points
 from members.points import queries as point_queries
 from members.points.values import Source
-from members.profiles.operations import put_member, require_active
+from members.profiles.operations import put_member
+from members.profiles.point_spending import hold_points
 from members.profiles.queries import get_member, search_members
 from members.tiers.queries import get_standing
 
@@ -206,16 +207,13 @@ class Holds(BrandView):
         member = member_of(data["member"])
         at = clock.now()
         key = effect_key(request, "hold")
-        require_active(member_id=member.pk)
-        until = at + timedelta(minutes=data["minutes"])
-        points.hold(
-            owner_id=member.pk,
+        hold_points(
+            member=member,
             amount=data["amount"],
             key=key,
             at=at,
-            until=until,
+            until=at + timedelta(minutes=data["minutes"]),
             source=Source("api_key", key_of(request).pk),
-            is_chosen=True,
         )
         return Response(_hold(key), status=201)
 

@@ -19,6 +19,7 @@ from members.points import operations as points
 from members.points import queries
 from members.points.models import AdjustmentRequest
 from members.points.values import EntryRef, Source
+from members.profiles.point_spending import spend_points, undo_entry
 from members.profiles.point_transfers import transfer_points
 from members.profiles.queries import get_member
 from tenants.brands.context import current_brand
@@ -87,14 +88,14 @@ class Spend(BrandView):
     def post(self, request: Request, external_id: str) -> Response:
         """Spend a number of points that the member has chosen, within the wallet's rules."""
         data = clean(shapes.SpendIn, request.data)
-        done = points.spend(
-            owner_id=member_of(external_id).pk,
+        done = spend_points(
+            member=member_of(external_id),
             amount=data["amount"],
             wallet=data["wallet"],
             key=effect_key(request, "spend"),
             at=clock.now(),
             source=Source("api_key", key_of(request).pk),
-            cause={"reason": data["reason"]} if data["reason"] else None,
+            reason=data["reason"],
         )
         return Response(posting(done), status=201)
 
@@ -113,14 +114,16 @@ class Reverse(BrandView):
     def post(self, request: Request, external_id: str, seq: int) -> Response:
         """Undo an entry, wholly or in part: give back what was spent, take back what was given."""
         data = clean(shapes.ReverseIn, request.data)
-        account = queries.get_account(owner_id=member_of(external_id).pk, wallet=data["wallet"])
-        done = points.reverse(
-            entry_ref=EntryRef(account.pk, seq),
+        member = member_of(external_id)
+        account = queries.get_account(owner_id=member.pk, wallet=data["wallet"])
+        done = undo_entry(
+            member=member,
+            entry=EntryRef(account.pk, seq),
             amount=data["amount"],
             key=effect_key(request, "reverse"),
             at=clock.now(),
             source=Source("api_key", key_of(request).pk),
-            cause={"reason": data["reason"]} if data["reason"] else None,
+            reason=data["reason"],
         )
         return Response({**posting(done), "shortfall": done.shortfall}, status=201)
 

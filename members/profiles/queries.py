@@ -219,7 +219,7 @@ def search_members(
     """Return members newest first, personal data included; all of them for an empty text.
 
     Found by the beginning of number, external id, e-mail address or phone number, the last
-    four digits of a phone number, or any part of the name in any script. `within` is a query
+    four or seven digits of a phone number, or any part of the name in any script. `within` is a query
     of keys with its named parameters, such as a compiled condition: only these members.
     `after` is the key of the last member of the page before.
     """
@@ -266,6 +266,12 @@ def _branches(text: str) -> list[tuple[str, str, str]]:
         branches.append((_PERSONAL, "p.phone <> '' AND p.phone LIKE %s", _prefix(digits)))
         if not digits.startswith("+"):
             branches.append((_PERSONAL, "p.phone <> '' AND p.phone LIKE %s", _prefix(f"+{digits}")))
+        if len(digits) >= 7:
+            # A number typed without its country code: by the tail's index, then the whole end.
+            end = (
+                "p.phone <> '' AND p.phone_tail = right(%s, 4) AND right(p.phone, length(%s)) = %s"
+            )
+            branches.append((_PERSONAL, end, digits.lstrip("+")))
         if len(digits) == 4:
             branches.append((_PERSONAL, "p.phone <> '' AND p.phone_tail = %s", digits))
     return branches

@@ -98,6 +98,7 @@ register_trace_step("jobs", _trace_steps.clean_jobs)
 
 guard_words("member", words.refuse_for_member)
 guard_words("points_account", words.refuse_for_account)
+guard_words("adjustment_request", words.refuse_for_request)
 
 register_job(
     erasure_operations.JOB, title=_("Erase a member"), handler=erasure_operations.clear_traces

@@ -1,6 +1,6 @@
 """Texts that stay for ever must not name a member: then erasing the member need not touch them."""
 
-from members.points.models import Account
+from members.points.models import Account, AdjustmentRequest
 from members.profiles import _traces
 from members.profiles.errors import NamesMemberError
 from members.profiles.models import Member
@@ -32,5 +32,13 @@ def refuse_for_member(target_id: str, text: str) -> None:
 def refuse_for_account(target_id: str, text: str) -> None:
     """Guard the audit of point accounts."""
     owner = Account.objects.filter(pk=int(target_id)).values_list("owner_id", flat=True).first()
+    if owner is not None:
+        refuse_naming(member_id=owner, text=text)
+
+
+def refuse_for_request(target_id: str, text: str) -> None:
+    """Guard the audit of adjustments that wait for somebody else's consent."""
+    found = AdjustmentRequest.objects.filter(pk=int(target_id)).values_list("owner_id", flat=True)
+    owner = found.first()
     if owner is not None:
         refuse_naming(member_id=owner, text=text)

@@ -106,4 +106,12 @@ def test_a_blocked_member_holds_no_points(call: Call, ann: Member) -> None:
     held = call(
         "POST", "points/holds", {"member": "ann", "amount": 1}, **{"Idempotency-Key": "k-2"}
     )
-    assert (held.status_code, held.json()["code"]) == (403, "blocked_member")
+    spent = call("POST", "members/ann/points/spend", {"amount": 1}, **{"Idempotency-Key": "k-3"})
+    for refused in (held, spent):
+        assert (refused.status_code, refused.json()["code"]) == (403, "blocked_member")
+
+
+def test_no_reason_in_the_ledger_names_the_member(call: Call, ann: Member) -> None:
+    body = {"amount": 1, "reason": "for a@example.com"}
+    refused = call("POST", "members/ann/points/spend", body, **{"Idempotency-Key": "k-4"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "names_member")

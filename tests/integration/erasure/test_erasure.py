@@ -11,10 +11,12 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 
 from config.invariants import check_brand
+from core import ids
 from core.actors import SYSTEM, Actor
 from members.activity.models import ActivityEvent, MemberDay, Purchase
 from members.earning.operations import record_purchase
-from members.points.models import Account, Entry, Lot
+from members.points.models import Account, AdjustmentRequest, Entry, Lot
+from members.points.operations import adjust, ask_adjustment
 from members.profiles import erasure_operations as erasures
 from members.profiles.erasure_operations import erase_member
 from members.profiles.errors import (
@@ -243,6 +245,19 @@ def test_reasons_that_stay_for_ever_must_not_name_the_member(brand: Brand, at: d
         0,
     )
     assert block_member(member=member, reason="shouted", by=STAFF, at=at)
+
+
+@pytest.mark.parametrize("ask", [adjust, ask_adjustment])
+def test_a_reason_for_points_must_not_name_the_member_either(
+    brand: Brand, at: datetime, ask: Callable[..., Any]
+) -> None:
+    member = enrol(external_id="C-1", name="欧阳晓明", at=at, by=SYSTEM)
+    facts: dict[str, Any] = {"owner_id": member.pk, "amount": 5, "by": STAFF, "at": at}
+    with pytest.raises(NamesMemberError):
+        ask(**facts, reason="Birthday of 欧阳晓明", key=ids.uuid7())
+    assert not Entry.objects.exists()
+    assert not AdjustmentRequest.objects.exists()
+    ask(**facts, reason="A birthday", key=ids.uuid7())
 
 
 def test_words_in_append_only_tables_can_be_emptied_and_nothing_else(

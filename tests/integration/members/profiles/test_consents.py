@@ -4,8 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core.actors import SYSTEM, Actor
+from core.ids import uuid7
 from members.profiles import consent_operations as consents
 from members.profiles.errors import (
     InvalidMemberError,
@@ -150,6 +153,46 @@ def test_the_database_itself_keeps_the_proof(member: Member, at: datetime) -> No
     ):
         with pytest.raises(DatabaseError, match="append"), transaction.atomic():
             change()
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["email", "sms"]), st.sampled_from(["give", "take", "words"])),
+        max_size=12,
+    )
+)
+def test_the_history_always_tells_the_state(
+    brand: Brand, at: datetime, steps: list[tuple[str, str]]
+) -> None:
+    member = enrol(external_id=uuid7().hex, at=at, by=SYSTEM)
+    said: dict[str, tuple[bool, int | None]] = {}
+    changes = 0
+    for number, (purpose, step) in enumerate(steps):
+        if step == "words":
+            text = {"en": f"Words {uuid7()}"}
+            consents.change_purpose(code=purpose, text=text, by=STAFF, at=at)
+            continue
+        version = list_consent_texts(purpose=purpose)[0].version
+        is_given = step == "give"
+        known = said.get(purpose)
+        expected = (known is not None or is_given) and (
+            known is None or known[0] != is_given or (is_given and known[1] != version)
+        )
+        moment = at + timedelta(minutes=number)
+        changed = consents.set_consent(
+            member=member, purpose=purpose, is_given=is_given, by=STAFF, at=moment
+        )
+        assert changed == expected
+        if changed:
+            said[purpose] = (is_given, version)
+            changes += 1
+    rows = list_consent_changes(member=member)
+    assert len(rows) == changes
+    newest = {row.purpose.code: row for row in reversed(rows)}
+    assert {code: (row.is_given, row.text_version) for code, row in newest.items()} == said
+    state = Member.objects.select_related("personal").get(pk=member.pk).personal.consents
+    assert state == {code: is_given for code, (is_given, _version) in said.items()}
 
 
 @pytest.mark.race
