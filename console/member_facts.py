@@ -83,7 +83,13 @@ def consent_rows(member: Member) -> dict[str, Any]:
             for consent in consents
         ],
         "changes": [
-            {"change": change, "source": _SOURCES[change.source], "by": names[change.actor]}
+            {
+                "change": change,
+                # "Automatic" need not be said twice.
+                "by": " · ".join(
+                    dict.fromkeys([str(_SOURCES[change.source]), str(names[change.actor])])
+                ),
+            }
             for change in changes
         ],
         "erasure": erasure,

@@ -8,17 +8,18 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Field
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 
 from core.actors import Actor
 from members.profiles import registry
+from members.profiles._readable import in_words, is_for_reading, label_of
 from members.profiles.errors import ErasedMemberError
 from members.profiles.models import Member
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 
+# What a person looks for first.
+_FIRST = frozenset({"members.Member", "members.MemberPersonal", "members.ConsentChange"})
 FORMAT = "tessera-member-data/1"
 
 
@@ -29,8 +30,10 @@ class Section:
     name: str
     title: str | Promise
     columns: tuple[str, ...]
-    labels: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    # The same for reading: without keys, in the language of the page.
+    labels: tuple[str | Promise, ...]
+    readable: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,8 @@ def export_member(*, member: Member, by: Actor, at: datetime) -> MemberExport:
 
 
 def _sections(member: Member, zone: ZoneInfo) -> Iterator[Section]:
-    for table in registry.list_member_tables():
+    tables = registry.list_member_tables()
+    for table in sorted(tables, key=lambda table: table.model not in _FIRST):
         rows = table.rows_of(member.pk)
         fields = [
             field
@@ -91,19 +95,18 @@ def _sections(member: Member, zone: ZoneInfo) -> Iterator[Section]:
             if field.name not in table.hidden and field.get_internal_type() != "BinaryField"
         ]
         columns = tuple(field.attname for field in fields)
+        found = list(rows.values_list(*columns))
+        shown = [n for n, field in enumerate(fields) if is_for_reading(field)]
         yield Section(
             name=table.model.partition(".")[2],
             title=table.title,
             columns=columns,
-            labels=tuple(_label(field) for field in fields),
-            rows=tuple(
-                tuple(_plain(value, zone) for value in row) for row in rows.values_list(*columns)
+            rows=tuple(tuple(_plain(value, zone) for value in row) for row in found),
+            labels=tuple(label_of(fields[n]) for n in shown),
+            readable=tuple(
+                tuple(in_words(fields[n], row[n], zone) for n in shown) for row in found
             ),
         )
-
-
-def _label(field: "Field[Any, Any]") -> str:
-    return _("Key") if field.primary_key else str(field.verbose_name).capitalize()
 
 
 def _plain(value: Any, zone: ZoneInfo) -> Any:

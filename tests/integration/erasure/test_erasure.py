@@ -287,6 +287,24 @@ def test_an_export_holds_what_every_room_knows(person: Member, at: datetime) -> 
     assert AuditEntry.objects.filter(action="member.exported").count() == 1
 
 
+def test_an_export_can_be_read_by_people(person: Member, at: datetime) -> None:
+    sections = {one.name: one for one in export_member(member=person, by=SYSTEM, at=at).sections}
+    assert list(sections)[:3] == ["Member", "MemberPersonal", "ConsentChange"]
+    bought = dict(
+        zip(map(str, sections["Purchase"].labels), sections["Purchase"].readable[0], strict=True)
+    )
+    assert (bought["When"], bought["Amount"]) == ("2026-03-14 12:00", "123.45 CNY")
+    assert "Member" not in bought
+    consent = dict(
+        zip(
+            map(str, sections["ConsentChange"].labels),
+            sections["ConsentChange"].readable[0],
+            strict=True,
+        )
+    )
+    assert (consent["Given"], consent["By which way"]) == ("Yes", "Console")
+
+
 def test_an_export_tells_of_nobody_else(person: Member, at: datetime) -> None:
     other = enrol(external_id="OTHER-9", email="other@example.net", at=at, by=SYSTEM)
     text = json.dumps(export_member(member=person, by=SYSTEM, at=at).as_json())
