@@ -30,6 +30,7 @@ from config.demo import member_data
 from config.demo.appointments import open_calendars
 from config.demo.people import Bought, Person, cdnow, people, purchases
 from config.demo.programme import BUDGET_MONTHS_BACK, Programme, begin, launch, open_pilot
+from config.demo.segments import add_segments
 from config.demo.specs import BrandSpec
 from core import clock
 from core.actors import SYSTEM, Actor
@@ -98,6 +99,13 @@ class Story:
                 self._live(start, end)
             compute_month(day=start, at=self._end(end))
         self.report(len(months), len(months) + 1)
+        add_segments(
+            self.spec,
+            self.made,
+            members=list(self.members.values()),
+            now=self.now,
+            today=self.today,
+        )
         self._finish()
         return self.made
 

@@ -7,43 +7,15 @@ again. That is exact: the last purchase leaves the window after all others of it
 that changed after they were counted have a mark.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from members.segments.conditions import compile_expression, to_tree
+from members.segments.conditions import compile_expression
 from members.segments.models import ValueSegment
-from members.segments.value_segments import Signal, Table, used_signals
+from members.segments.value_segments import used_signals
+from members.segments.values import Scheme
 
 WINDOW_DAYS = 365
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scheme:
-    """How a brand scores and places its members.
-
-    `thresholds` has four ascending limits each for recency, frequency and monetary; None:
-    quintiles.
-    """
-
-    table: Table
-    signals: Sequence[Signal] = ()
-    thresholds: Mapping[str, Sequence[int]] | None = None
-
-    @property
-    def digest(self) -> str:
-        """A short text that differs when anything of the scheme does."""
-        facts = [
-            [[segment.value, to_tree(condition)] for segment, condition in self.table],
-            [[signal.code, list(signal.events), signal.days] for signal in self.signals],
-            {name: list(limits) for name, limits in (self.thresholds or {}).items()},
-        ]
-        text = json.dumps(facts, sort_keys=True)
-        return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
-
 
 _TAKE = "taken AS (DELETE FROM members_lateactivity RETURNING member_id)"
 

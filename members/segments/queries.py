@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members.profiles.errors import MemberNotFoundError
 from members.profiles.models import Member
-from members.segments._scores import Scheme, effect_statement
+from members.segments._scores import effect_statement
 from members.segments.conditions import (
     FIELDS,
     Condition,
@@ -36,7 +36,7 @@ from members.segments.models import (
 )
 from members.segments.usage import Use, list_uses, segments_in
 from members.segments.value_segments import VISITS, Signal, Table, default_table, facts_of
-from members.segments.values import AudiencePreview, SchemeEffect
+from members.segments.values import AudiencePreview, Scheme, SchemeEffect
 from tenants.brands.context import current_brand
 
 
@@ -183,10 +183,14 @@ def list_signals() -> list[Signal]:
 
 def get_value_table() -> Table:
     """Return the table of value segments in use: the brand's own, or the default one."""
+    return _value_table(None)
+
+
+def _value_table(signals: Sequence[Signal] | None) -> Table:
     rows = list(ValueSegmentRule.objects.order_by("position"))
     if not rows:
         return default_table()
-    facts = facts_of(list_signals())
+    facts = facts_of(list_signals() if signals is None else signals)
     return [(ValueSegment(row.segment), parse(row.condition, catalogue=facts)) for row in rows]
 
 
@@ -204,19 +208,21 @@ def get_scheme() -> Scheme:
     """Return all that scores and places members: limits, signals, table."""
     setting = get_score_setting()
     own = setting.method == ScoreSetting.Method.THRESHOLDS
+    signals = list_signals()
     return Scheme(
-        table=get_value_table(),
-        signals=list_signals(),
+        table=_value_table(signals),
+        signals=signals,
         thresholds=setting.thresholds if own else None,
     )
 
 
-def preview_scheme(*, scheme: Scheme) -> SchemeEffect:
+def preview_scheme(*, scheme: Scheme, run: ScoreRun | None = None) -> SchemeEffect:
     """Return what another scheme would make of the members as the last run saw them.
 
-    Nothing is written. Before the first run there is nothing to see: all figures are zero.
+    Nothing is written. Before the first run there is nothing to see: all figures are zero. `run`
+    is the last one, where it has been read already.
     """
-    run = get_last_run()
+    run = run or get_last_run()
     if run is None:
         return SchemeEffect()
     statement, params = effect_statement(

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from core.actors import Actor
 from core.errors import InvalidError
-from members.segments._scores import WINDOW_DAYS, Scheme
+from members.segments._scores import WINDOW_DAYS
 from members.segments.conditions import fields_of, parse
 from members.segments.errors import InvalidSchemeError
 from members.segments.models import (
@@ -29,6 +29,7 @@ from members.segments.queries import (
     list_signals,
 )
 from members.segments.value_segments import RESERVED, VISITS, Signal, Table, facts_of
+from members.segments.values import Scheme
 from tenants.audit.operations import record
 from tenants.jobs.operations import enqueue
 
@@ -230,14 +231,21 @@ def read_value_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:
 
 
 def scheme_with(
-    *, table: Table | None = None, thresholds: Mapping[str, Sequence[int]] | None = None
+    *,
+    table: Table | None = None,
+    thresholds: Mapping[str, Sequence[int]] | None = None,
+    by_quintiles: bool = False,
 ) -> Scheme:
-    """Return the scheme in use with another table or other limits, to preview it."""
+    """Return the scheme in use with another table, other limits or quintiles, to preview it.
+
+    :raises InvalidSchemeError: for limits that can not be.
+    """
     now = get_scheme()
+    limits = now.thresholds if thresholds is None else check_thresholds(thresholds)
     return Scheme(
         table=now.table if table is None else table,
         signals=now.signals,
-        thresholds=now.thresholds if thresholds is None else check_thresholds(thresholds),
+        thresholds=None if by_quintiles else limits,
     )
 
 

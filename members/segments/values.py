@@ -1,10 +1,38 @@
 """Plain values that the segments room hands out."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from members.profiles.models import Member
+from members.segments.conditions import to_tree
+from members.segments.value_segments import Signal, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """How a brand scores and places its members.
+
+    `thresholds` has four ascending limits each for recency, frequency and monetary; None:
+    quintiles.
+    """
+
+    table: Table
+    signals: Sequence[Signal] = ()
+    thresholds: Mapping[str, Sequence[int]] | None = None
+
+    @property
+    def digest(self) -> str:
+        """A short text that differs when anything of the scheme does."""
+        facts = [
+            [[segment.value, to_tree(condition)] for segment, condition in self.table],
+            [[signal.code, list(signal.events), signal.days] for signal in self.signals],
+            {name: list(limits) for name, limits in (self.thresholds or {}).items()},
+        ]
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
