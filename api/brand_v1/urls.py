@@ -15,6 +15,7 @@ from api.brand_v1 import (
     merges,
     points,
     purchases,
+    segments,
 )
 
 
@@ -92,6 +93,14 @@ urlpatterns: list[URLPattern] = [
     path("mall/items", benefits.MallItems.as_view()),
     path("mall/orders", benefits.MallOrders.as_view()),
     path("mall/orders/<uuid:order_id>/cancel", benefits.MallOrderCancel.as_view()),
+    path("members/<str:external_id>/scores", segments.MemberScores.as_view()),
+    path("segments", segments.Segments.as_view()),
+    path("segments/fields", segments.Fields.as_view()),
+    path("segments/size", segments.Size.as_view()),
+    path("segments/<int:segment_id>", segments.SegmentDetail.as_view()),
+    path("segments/<int:segment_id>/size", segments.SegmentSize.as_view()),
+    path("segments/<int:segment_id>/members", segments.SegmentMembers.as_view()),
+    path("segments/<int:segment_id>/export", segments.SegmentExport.as_view()),
     path("tiers", benefits.Tiers.as_view()),
     path("jobs/<int:job_id>", jobs.JobDetail.as_view()),
     path("events", events.Events.as_view()),

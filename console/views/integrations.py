@@ -34,6 +34,8 @@ SCOPES = (
     ("earning:read", _l("Read and simulate earning rules")),
     ("events:write", _l("Send activity events")),
     ("events:read", _l("Read what happened")),
+    ("segments:read", _l("Read segments and scores")),
+    ("segments:export", _l("Export the members of segments")),
     ("points:read", _l("Read points")),
     ("points:write", _l("Change and hold points")),
     ("points:approve", _l("Consent to adjustments of others")),

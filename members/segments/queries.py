@@ -90,6 +90,12 @@ def list_audience(*, condition: Condition, at: datetime, after: int = 0, limit: 
         return [row[0] for row in cursor.fetchall()]
 
 
+def get_members(*, member_ids: Sequence[int]) -> list[Member]:
+    """Return members by their keys, in the order given, personal data included."""
+    found = Member.objects.select_related("personal").in_bulk(member_ids)
+    return [found[key] for key in member_ids if key in found]
+
+
 def member_facts(*, member_id: int, fields: Iterable[str], at: datetime) -> dict[str, Any]:
     """Return what these fields of the catalogue are for one member; None where not known.
 
@@ -302,8 +308,7 @@ def list_changes(
         .order_by("member_id")
         .values_list("member_id", flat=True)[:limit]
     )
-    found = Member.objects.select_related("personal").in_bulk(keys)
-    return [found[key] for key in keys if key in found]
+    return get_members(member_ids=keys)
 
 
 def list_segments_of(*, member_id: int) -> list[tuple[SavedSegment, date]]:

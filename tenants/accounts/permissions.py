@@ -16,6 +16,7 @@ MEMBERS_ERASE: Final = "members.erase"
 POINTS_ADJUST: Final = "points.adjust"
 SEGMENTS_VIEW: Final = "segments.view"
 SEGMENTS_EDIT: Final = "segments.edit"
+SEGMENTS_EXPORT: Final = "segments.export"
 TIERS_VIEW: Final = "tiers.view"
 TIERS_EDIT: Final = "tiers.edit"
 BENEFITS_VIEW: Final = "benefits.view"
@@ -60,6 +61,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
         MEMBERS_ERASE,
         POINTS_ADJUST,
         SEGMENTS_EDIT,
+        SEGMENTS_EXPORT,
         TIERS_EDIT,
         BENEFITS_EDIT,
         RULES_PUBLISH,
