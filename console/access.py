@@ -5,7 +5,13 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.urls import reverse
 
 from core.actors import Actor
@@ -14,7 +20,7 @@ from tenants.accounts import permissions
 from tenants.accounts.models import StaffMember
 from tenants.accounts.queries import actor_of, get_staff
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class StaffRequest(HttpRequest):
@@ -36,7 +42,7 @@ def staff_page(permission: str, *, methods: tuple[str, ...] = ("GET",)) -> Calla
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def wrapped(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        def wrapped(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if request.method not in allowed:

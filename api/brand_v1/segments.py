@@ -41,7 +41,7 @@ class ArgumentOut(serializers.Serializer[Any]):
     """One argument of a field."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field named like an option
     type = serializers.ChoiceField(choices=["integer", "text"])
     default = serializers.IntegerField(allow_null=True)
     low = serializers.IntegerField(allow_null=True)
@@ -52,7 +52,7 @@ class FieldOut(serializers.Serializer[Any]):
     """One field that conditions may use."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field named like an option
     help = serializers.CharField(allow_blank=True)
     group = serializers.CharField()
     type = serializers.CharField()
