@@ -9,6 +9,7 @@ from api.brand_v1 import (
     benefits,
     earning,
     events,
+    imports,
     jobs,
     member_data,
     members,
@@ -44,6 +45,11 @@ _for = webhooks.for_brand
 
 urlpatterns: list[URLPattern] = [
     path("members", members.MemberList.as_view()),
+    path("imports", imports.Imports.as_view()),
+    path("imports/<int:import_id>", imports.ImportDetail.as_view()),
+    path("imports/<int:import_id>/check", imports.ImportCheck.as_view()),
+    path("imports/<int:import_id>/apply", imports.ImportApply.as_view()),
+    path("imports/<int:import_id>/problems", imports.ImportProblems.as_view()),
     path("merges", merges.Merges.as_view()),
     path("merges/<int:merge_id>", merges.MergeDetail.as_view()),
     path("merges/<int:merge_id>/undo", merges.MergeUndo.as_view()),

@@ -13,6 +13,7 @@ from benefits.insights.jobs import (
     on_reserve_low,
     open_alerts,
 )
+from benefits.insights.recount import JOB, on_members_merged, recount_months
 from benefits.insights.registry import Todo, register_todo
 from tenants.events.registry import on_event
 from tenants.jobs.registry import daily, register_job
@@ -45,6 +46,8 @@ def register() -> None:
         handler=open_alerts,
         schedule=daily(hour=5),
     )
+    register_job(JOB, title=_("Count past months anew"), handler=recount_months)
+    on_event("member.merged", "member.unmerged", name="insights.members_merged")(on_members_merged)
     on_event("budget.reserve_low", name="insights.reserve_low")(on_reserve_low)
     on_event("partner_order.unassigned", name="insights.order_unassigned")(on_order_unassigned)
     register_todo(waiting_draws)

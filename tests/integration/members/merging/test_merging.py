@@ -8,6 +8,7 @@ from django.db import DatabaseError, transaction
 
 from benefits.grants.models import Grant, Redemption
 from benefits.grants.operations import cancel
+from benefits.insights.operations import compute_month
 from benefits.mall.models import MallOrder
 from config.invariants import check_brand
 from core.actors import SYSTEM, Actor
@@ -330,6 +331,19 @@ def test_events_move_only_along_a_merge(pair: tuple[Member, Member]) -> None:
         event.update(member=stays)
     with pytest.raises(DatabaseError, match="append"), transaction.atomic():
         event.update(name="another")
+
+
+def test_facts_of_past_months_are_counted_anew(pair: tuple[Member, Member]) -> None:
+    last_month = AT - timedelta(days=20)
+    for member in pair:
+        buy(member, 2_000, on=last_month.date())
+    compute_month(day=last_month.date(), at=AT)
+    merge(*pair)
+    assert any("I15" in name for name in wrong())
+    while deliver_pending(at=AT):
+        pass
+    run_pending(at=AT + timedelta(hours=1))
+    assert wrong() == {}
 
 
 def test_an_erasure_takes_the_merged_profile_along(world: World) -> None:
