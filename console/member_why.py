@@ -78,16 +78,29 @@ def _why(
             return _refund_lines(entry, refund)
         case "redemption":
             return [_("Redemption %(id)s") % {"id": entry.source_id}]
-        case "mall_order":
-            return [_("Order in the points mall")]
-        case "hold":
-            return [_("The time of the hold had passed")]
+        case "mall_order" | "hold":
+            return [
+                _("Order in the points mall")
+                if entry.source_type == "mall_order"
+                else _("The time of the hold had passed")
+            ]
+        case "merge":
+            return [_merge_line(cause) % {"id": entry.source_id}]
         case "adjustment":
             by = names.get(entry.source_id or 0, _("the system"))
             return [str(cause.get("reason", "")), _("By %(name)s") % {"name": by}]
     if entry.kind == Entry.Kind.EXPIRE:
         return [_("Not used in time")]
     return [entry.source_type] if entry.source_type else []
+
+
+def _merge_line(cause: Mapping[str, Any]) -> str:
+    match cause.get("move"):
+        case "back" | "debt_back":
+            return _("Merge %(id)s was undone")
+        case "pull":
+            return _("For something taken back after merge %(id)s")
+    return _("Merge %(id)s of two members")
 
 
 def _earning_lines(earning: Earning) -> list[str]:

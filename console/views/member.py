@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
@@ -18,7 +20,7 @@ from console.people import actor_names
 from console.views.audit import changes_of
 from core import clock
 from core.errors import InvalidError
-from core.web.responses import render_page
+from core.web.responses import hx_redirect, render_page
 from members.activity.queries import get_activity, list_lines_of, list_purchases, list_refunds_of
 from members.earning.queries import list_earnings
 from members.points.queries import get_balance, list_entries, list_lots
@@ -41,6 +43,9 @@ Context = dict[str, Any]
 def show(request: StaffRequest, number: str) -> HttpResponse:
     """Show a member; htmx asks for the head or for one tab, which alone is then read."""
     member = get_member(number=number)
+    if member.named_as != member.pk:  # was merged into this one
+        messages.info(request, _("%(number)s was merged into this member.") % {"number": number})
+        return hx_redirect(request, reverse("console:member", args=[member.number]))
     target = getattr(request, "htmx", None) and request.htmx.target  # type: ignore[attr-defined]
     context: Context = {
         **shell(request, active="members"),

@@ -123,7 +123,9 @@ def test_from_a_likely_duplicate_to_a_merge_and_back(
     assert (merge.survivor_id, merge.merged_id) == (other.pk, one.pk)
     assert "one phone" in client.get("/console/merges/").content.decode()
     assert "Nobody seems" in client.get("/console/duplicates/").content.decode()
-    assert client.get(f"/console/members/{one.number}/").status_code == 200
+    led = client.get(f"/console/members/{one.number}/")
+    assert led.status_code == 302
+    assert led["Location"].endswith(f"/members/{other.number}/")
     undo = f"/console/merges/{merge.pk}/undo/"
     assert client.post(undo, {"reason": ""}).status_code == 422
     assert client.post(undo, {"reason": "two sisters"}).status_code == 302
