@@ -161,7 +161,7 @@ def drop(request: StaffRequest, import_id: int) -> HttpResponse:
     return _page(request, import_id)
 
 
-@staff_page(p.MEMBERS_EDIT)  # type: ignore[arg-type]  # a stream of a file is a response too
+@staff_page(p.MEMBERS_EDIT)
 def problems(request: StaffRequest, import_id: int) -> FileResponse:
     """Hand out the list of all bad rows."""
     item = get_import(import_id=import_id)
