@@ -20,7 +20,9 @@ _OPEN = (Redemption.State.REQUESTED, Redemption.State.CONFIRMED)
 def register() -> None:
     """Register everything; called once when the application is ready."""
     for table in (
-        MemberTable(model="benefits.Grant", title=_("Benefits")),
+        MemberTable(
+            model="benefits.Grant", title=_("Benefits"), also={"benefit__code": _("Benefit")}
+        ),
         MemberTable(
             model="benefits.GrantRevocation",
             title=_("Benefits taken back"),
@@ -28,7 +30,11 @@ def register() -> None:
             hidden=frozenset({"actor"}),
         ),
         MemberTable(model="benefits.HoldOut", title=_("Compared without the benefit")),
-        MemberTable(model="benefits.Redemption", title=_("Redemptions")),
+        MemberTable(
+            model="benefits.Redemption",
+            title=_("Redemptions"),
+            also={"benefit__code": _("Benefit")},
+        ),
         MemberTable(
             model="benefits.RedemptionStep",
             title=_("Steps of redemptions"),

@@ -16,8 +16,7 @@ from tenants.brands.context import current_brand
 
 # Columns by their names; those not here are shown by the name of the field.
 _LABELS: Mapping[str, str | Promise] = {
-    "number": _l("Number"),
-    "external_id": _l("Customer id"),
+    "number": pgettext_lazy("of a card or an order", "Number"),
     "status": _l("State"),
     "state": _l("State"),
     "enrolled_at": _l("Enrolled"),
@@ -72,7 +71,9 @@ _LABELS: Mapping[str, str | Promise] = {
     "placed_at": _l("When"),
     "sent_at": _l("When"),
 }
-_INNER = frozenset({"digest", "key", "version", "currency", "currency_id"})
+_INNER = frozenset(
+    {"digest", "key", "version", "currency", "currency_id", "actor", "actor_kind", "actor_label"}
+)
 _SUFFIX = "_minor"
 
 
@@ -88,6 +89,9 @@ def is_for_reading(field: "Field[Any, Any]") -> bool:
 
 def label_of(field: "Field[Any, Any]") -> str | Promise:
     """Return what a column is called on the page."""
+    if field.attname == "external_id":
+        is_member = field.model._meta.label == "members.Member"  # noqa: SLF001
+        return _("Customer id") if is_member else _("Reference")
     return _LABELS.get(field.attname) or str(field.verbose_name).capitalize()
 
 

@@ -95,16 +95,21 @@ def _sections(member: Member, zone: ZoneInfo) -> Iterator[Section]:
             if field.name not in table.hidden and field.get_internal_type() != "BinaryField"
         ]
         columns = tuple(field.attname for field in fields)
-        found = list(rows.values_list(*columns))
+        found = list(rows.values_list(*columns, *table.also))
+        own = len(columns)
         shown = [n for n, field in enumerate(fields) if is_for_reading(field)]
         yield Section(
             name=table.model.partition(".")[2],
             title=table.title,
-            columns=columns,
+            columns=(*columns, *(path.replace("__", "_") for path in table.also)),
             rows=tuple(tuple(_plain(value, zone) for value in row) for row in found),
-            labels=tuple(label_of(fields[n]) for n in shown),
+            labels=(*table.also.values(), *(label_of(fields[n]) for n in shown)),
             readable=tuple(
-                tuple(in_words(fields[n], row[n], zone) for n in shown) for row in found
+                (
+                    *(str(value or "") for value in row[own:]),
+                    *(in_words(fields[n], row[n], zone) for n in shown),
+                )
+                for row in found
             ),
         )
 

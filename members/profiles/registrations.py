@@ -33,7 +33,9 @@ for _table in (
     # The rows of these two are taken apart by the erasure itself.
     MemberTable(model="members.Member", title=_("Membership"), member="pk", hidden=frozenset()),
     MemberTable(model="members.MemberPersonal", title=_("Profile"), erase=DELETE, hidden=_INNER),
-    MemberTable(model="members.ConsentChange", title=_("Consents")),
+    MemberTable(
+        model="members.ConsentChange", title=_("Consents"), also={"purpose__code": _("Consent")}
+    ),
     MemberTable(
         model="members.Claim",
         title=_("Codes for claiming the membership"),

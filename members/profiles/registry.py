@@ -29,7 +29,8 @@ class MemberTable:
 
     `member` is the path from a row to the member's key; `rows` replaces it where there is no
     such path. `erase` is `KEEP`, `DELETE`, or the fields that name the person with what they
-    become; `erase_where` limits that. `hidden` fields are left out of the export: digests and
+    become; `erase_where` limits that. `also` are paths to what a row's keys stand for, such as
+    `benefit__code`, with what people call it. `hidden` fields are left out of the export: digests and
     the like, which tell a person nothing.
     """
 
@@ -39,6 +40,7 @@ class MemberTable:
     erase: str | Mapping[str, Any] = KEEP
     erase_where: Q = field(default_factory=Q)
     hidden: frozenset[str] = frozenset()
+    also: Mapping[str, str | Promise] = field(default_factory=dict)
     rows: Callable[[int], "QuerySet[Any]"] | None = None
 
     def rows_of(self, member_id: int) -> "QuerySet[Any]":

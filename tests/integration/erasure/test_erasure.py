@@ -302,7 +302,8 @@ def test_an_export_can_be_read_by_people(person: Member, at: datetime) -> None:
             strict=True,
         )
     )
-    assert (consent["Given"], consent["By which way"]) == ("Yes", "Console")
+    assert (consent["Consent"], consent["Given"]) == ("email", "Yes")
+    assert consent["By which way"] == "Console"
 
 
 def test_an_export_tells_of_nobody_else(person: Member, at: datetime) -> None:
