@@ -5,8 +5,10 @@ from datetime import datetime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from benefits.catalogue.queries import list_low_pools
 from benefits.grants.queries import count_for_staff
 from benefits.insights.registry import Todo, register_todo
+from benefits.mall.payments.queries import count_refunds_due
 from benefits.mall.queries import count_under_way
 
 
@@ -34,7 +36,31 @@ def waiting_orders(at: datetime) -> list[Todo]:
     return [Todo(kind="mall_orders", text=text, badge=_("Points mall"), count=count)]
 
 
+def low_pools(at: datetime) -> list[Todo]:
+    """Return a card when pools run out of codes."""
+    pools = list_low_pools()
+    if not pools:
+        return []
+    text = ngettext(
+        "%(count)d code pool is running low", "%(count)d code pools are running low", len(pools)
+    ) % {"count": len(pools)}
+    return [Todo(kind="code_pools", text=text, badge=_("Points mall"), count=len(pools))]
+
+
+def refunds_due(at: datetime) -> list[Todo]:
+    """Return a card when cash of mall orders waits to be given back."""
+    count = count_refunds_due()
+    if not count:
+        return []
+    text = ngettext("%(count)d cash refund is due", "%(count)d cash refunds are due", count) % {
+        "count": count
+    }
+    return [Todo(kind="mall_orders", text=text, badge=_("Points mall"), count=count)]
+
+
 def register() -> None:
     """Put the cards on the list; called once when the application is ready."""
     register_todo(waiting_redemptions)
     register_todo(waiting_orders)
+    register_todo(low_pools)
+    register_todo(refunds_due)

@@ -28,6 +28,7 @@ def todo_url(todo: Todo) -> str:
     pages = {
         "reserve_draws": "console:budget",
         "orders.unassigned": "console:orders",
+        "code_pools": "console:code_pools",
         "mall_orders": "console:mall_orders",
         "redemptions": "console:redemptions",
         "erasures": "console:attributes",

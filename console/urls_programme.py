@@ -1,13 +1,18 @@
 """Addresses of the console's pages on benefits, rules, mall and partners."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
 
 from console.views import (
     appointments,
     benefit_forms,
     benefits,
+    code_pools,
+    draws,
     mall,
     mall_forms,
+    mall_items,
+    mall_payments,
     orders,
     packages,
     partner_forms,
@@ -16,6 +21,29 @@ from console.views import (
     rule_forms,
     rules,
 )
+
+
+class StockWay(StringConverter):
+    """Into the stock or out of it."""
+
+    regex = "in|out"
+
+
+class DrawWay(StringConverter):
+    """What can be done with a draw."""
+
+    regex = "open|pause|end"
+
+
+class SwitchWay(StringConverter):
+    """On or off."""
+
+    regex = "on|off"
+
+
+register_converter(StockWay, "stock_way")
+register_converter(DrawWay, "draw_way")
+register_converter(SwitchWay, "switch_way")
 
 urlpatterns: list[URLPattern] = [
     path("benefits/", benefits.index, name="benefits"),
@@ -53,10 +81,42 @@ urlpatterns: list[URLPattern] = [
     path("mall/", mall.index, name="mall"),
     path("mall/new/<slug:kind>/", mall_forms.create, name="create_item"),
     path("mall/items/<slug:code>/", mall_forms.edit, name="edit_item"),
-    path("mall/items/<slug:code>/stock/", mall.add_stock, name="add_stock"),
+    path("mall/preview/", mall_items.preview, name="mall_preview"),
+    path("mall/i/<slug:code>/", mall_items.show, name="mall_item"),
+    path("mall/i/<slug:code>/stock/<stock_way:way>/", mall_items.change_stock, name="change_stock"),
+    path("mall/i/<slug:code>/audience/", mall_items.audience, name="item_audience"),
+    path("mall/i/<slug:code>/variants/", mall_items.add_variant, name="add_variant"),
+    path(
+        "mall/i/<slug:code>/variants/<slug:variant>/",
+        mall_items.edit_variant,
+        name="edit_variant",
+    ),
+    path("mall/pools/", code_pools.index, name="code_pools"),
+    path("mall/pools/new/", code_pools.create, name="create_code_pool"),
+    path("mall/pools/p/<slug:code>/", code_pools.show, name="code_pool"),
+    path("mall/pools/p/<slug:code>/import/", code_pools.import_file, name="import_codes"),
+    path("mall/pools/p/<slug:code>/mark/", code_pools.set_mark, name="set_pool_mark"),
+    path("mall/draws/", draws.index, name="draws"),
+    path("mall/draws/new/", draws.create, name="create_draw"),
+    path("mall/draws/d/<slug:code>/", draws.show, name="draw"),
+    path("mall/draws/d/<slug:code>/edit/", draws.edit, name="edit_draw"),
+    path("mall/draws/d/<slug:code>/prizes/", draws.prizes, name="draw_prizes"),
+    path("mall/draws/d/<slug:code>/verify/", draws.verify, name="verify_draw"),
+    path("mall/draws/d/<slug:code>/<draw_way:way>/", draws.move, name="move_draw"),
+    path(
+        "mall/payments/<slug:provider>/<switch_way:way>/",
+        mall_payments.switch_way,
+        name="switch_payment_way",
+    ),
+    path(
+        "mall/payments/<int:payment_id>/refund/",
+        mall_payments.record_refund,
+        name="record_cash_refund",
+    ),
     path("mall/items/<slug:code>/<slug:status>/", mall.set_status, name="set_item_status"),
     path("mall/orders/", mall.orders, name="mall_orders"),
     path("mall/orders/<slug:number>/", mall.order, name="mall_order"),
+    path("mall/orders/<slug:number>/paid/", mall_payments.record_payment, name="record_cash"),
     path("mall/orders/<slug:number>/confirm/", mall.confirm, name="confirm_mall_order"),
     path("mall/orders/<slug:number>/ship/", mall.ship, name="ship_mall_order"),
     path("mall/orders/<slug:number>/complete/", mall.complete, name="complete_mall_order"),

@@ -14,7 +14,15 @@ from portal.dates import near_day
 from portal.nav import TierNames
 
 # The facts that say most about why a member has something.
-_TELLING = ("birthday_month", "tier_reached", "joined", "purchase", "bought", "granted_by_staff")
+_TELLING = (
+    "birthday_month",
+    "tier_reached",
+    "joined",
+    "purchase",
+    "bought",
+    "won",
+    "granted_by_staff",
+)
 
 
 def refusal_text(reason: Reason, tier_names: TierNames) -> str:
@@ -68,8 +76,11 @@ def entry_title(entry: EntryView) -> str:
             "purchase": _("Points for a purchase"),
             "redemption": _("Points from a benefit"),
             "event": _("Points for taking part"),
+            "lucky_draw": _("Won in a lucky draw"),
         }.get(entry.source_type, _("Points credited")),
-        Entry.Kind.REDEEM: _("Points spent"),
+        Entry.Kind.REDEEM: _("Lucky draw")
+        if entry.source_type == "lucky_draw"
+        else _("Points spent"),
         Entry.Kind.EXPIRE: _("Points expired"),
         Entry.Kind.REVERSE: _("Points given back"),
         Entry.Kind.ADJUST: _("Correction"),

@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import appointments, benefits, claim, home, mall, me, my_data, points
+from portal.views import (
+    appointments,
+    benefits,
+    checkout,
+    claim,
+    draws,
+    home,
+    mall,
+    me,
+    my_data,
+    points,
+)
 
 app_name = "portal"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -21,7 +32,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mall/orders/", mall.orders, name="orders"),
     path("mall/orders/<uuid:key>/", mall.order, name="order"),
     path("mall/orders/<uuid:key>/cancel/", mall.cancel, name="cancel_order"),
-    path("mall/items/<str:code>/", mall.item, name="item"),
+    path("mall/orders/<uuid:key>/received/", mall.receive, name="receive_order"),
+    path("mall/orders/<uuid:key>/pay/", checkout.pay, name="pay"),
+    path("mall/pay/<uuid:key>/", checkout.test_payment, name="test_payment"),
+    path("mall/waiting/", checkout.waiting, name="waiting"),
+    path("mall/waiting/<int:entry_id>/leave/", checkout.leave, name="leave_waiting"),
+    path("mall/items/<str:code>/", checkout.item, name="item"),
+    path("mall/items/<str:code>/wait/", checkout.wait, name="wait"),
+    path("mall/draws/<slug:code>/", draws.show, name="draw"),
+    path("mall/draws/tickets/<uuid:key>/", draws.ticket, name="ticket"),
+    path("me/addresses/", checkout.addresses, name="addresses"),
+    path("me/addresses/<int:address_id>/forget/", checkout.forget_address, name="forget_address"),
     path("points/", points.index, name="points"),
     path("points/<int:seq>/", points.entry, name="entry"),
     path("me/", me.index, name="me"),

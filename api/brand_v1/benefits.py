@@ -1,8 +1,8 @@
-"""Benefits a member may use, their redemption, the points mall, tiers."""
+"""Benefits a member may use, their redemption, tiers."""
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,17 +10,13 @@ from rest_framework.response import Response
 from api.base import BrandView, write
 from api.brand_v1 import shapes
 from api.brand_v1.lookups import effect_key, member_of
-from api.brand_v1.serializers import MallOrderIn, ReasonIn, RedemptionIn, clean
+from api.brand_v1.serializers import ReasonIn, RedemptionIn, clean
 from api.fields import money
 from api.openapi import PROBLEMS
 from benefits.grants import operations, queries
 from benefits.grants.models import Redemption
 from benefits.grants.queries import Reason, UsableBenefit
 from benefits.grants.reasons import reason_text
-from benefits.mall import operations as mall_operations
-from benefits.mall import queries as mall_queries
-from benefits.mall.models import MallOrder
-from benefits.mall.queries import MallOffer
 from core import clock
 from members.tiers.queries import list_tiers
 from tenants.brands.context import current_brand
@@ -82,42 +78,6 @@ class RedemptionOut(serializers.Serializer[Any]):
     cost = shapes.MoneyOut(allow_null=True)
 
 
-class MallItemOut(serializers.Serializer[Any]):
-    """One item of the mall as the member sees it."""
-
-    code = serializers.CharField()
-    name = serializers.CharField()
-    kind = serializers.CharField()
-    points = serializers.IntegerField()
-    cash = shapes.MoneyOut()
-    available = serializers.BooleanField()
-    reasons = ReasonOut(many=True)
-    stock_left = serializers.IntegerField(allow_null=True)
-    limit_left = serializers.IntegerField(allow_null=True)
-
-
-class MallItemList(serializers.Serializer[Any]):
-    """All items for a member; one page."""
-
-    items = MallItemOut(many=True)
-    next = serializers.CharField(allow_null=True)
-
-
-class MallOrderOut(serializers.Serializer[Any]):
-    """An order of the mall."""
-
-    id = serializers.UUIDField()
-    number = serializers.CharField()
-    member = serializers.CharField()
-    item = serializers.CharField()
-    quantity = serializers.IntegerField()
-    points = serializers.IntegerField()
-    cash = shapes.MoneyOut()
-    state = serializers.CharField()
-    codes = serializers.ListField(child=serializers.CharField())
-    placed_at = serializers.DateTimeField()
-
-
 class TierList(serializers.Serializer[Any]):
     """The tiers in force, lowest first."""
 
@@ -125,7 +85,8 @@ class TierList(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
 
 
-def _reason(value: Reason) -> dict[str, Any]:
+def reason_body(value: Reason) -> dict[str, Any]:
+    """Return a reason with its data and the sentence for people."""
     data = {
         name: shapes.time(item) if hasattr(item, "isoformat") and hasattr(item, "hour") else item
         for name, item in value.data.items()
@@ -139,8 +100,8 @@ def _usable(item: UsableBenefit) -> dict[str, Any]:
         "name": item.name,
         "summary": item.summary,
         "usable": item.usable,
-        "reasons": [_reason(reason) for reason in item.reasons],
-        "why": [_reason(reason) for reason in item.why],
+        "reasons": [reason_body(reason) for reason in item.reasons],
+        "why": [reason_body(reason) for reason in item.why],
         "remaining": item.remaining,
         "granted": item.granted,
         "ends_at": shapes.time(item.ends_at),
@@ -167,35 +128,6 @@ def redemption(value: Redemption) -> dict[str, Any]:
         "fulfilled_at": shapes.time(value.fulfilled_at),
         "unit_returned": value.unit_returned,
         "cost": money(value.cost_minor, current_brand().currency),
-    }
-
-
-def _item(offer: MallOffer) -> dict[str, Any]:
-    return {
-        "code": offer.item.code,
-        "name": offer.name,
-        "kind": offer.item.kind,
-        "points": offer.item.points,
-        "cash": money(offer.item.cash_minor, current_brand().currency),
-        "available": offer.available,
-        "reasons": [_reason(reason) for reason in offer.reasons],
-        "stock_left": offer.stock_left,
-        "limit_left": offer.limit_left,
-    }
-
-
-def _order(value: MallOrder) -> dict[str, Any]:
-    return {
-        "id": str(value.key),
-        "number": value.number,
-        "member": value.member.external_id,
-        "item": value.item.code,
-        "quantity": value.quantity,
-        "points": value.points,
-        "cash": money(value.cash_minor, current_brand().currency),
-        "state": value.state,
-        "codes": value.codes,
-        "placed_at": shapes.time(value.placed_at),
     }
 
 
@@ -278,73 +210,6 @@ class RedemptionStep(BrandView):
             step = operations.confirm if verb == "confirm" else operations.fulfil
             step(redemption=found, by=by, at=at)
         return Response(redemption(queries.get_redemption(key=redemption_id)))
-
-
-class MallItems(BrandView):
-    """The mall as a member sees it."""
-
-    scopes = {"GET": "mall:read"}
-
-    @extend_schema(
-        operation_id="mall_items",
-        parameters=[OpenApiParameter("member", str, required=True)],
-        responses={200: MallItemList, **PROBLEMS},
-    )
-    def get(self, request: Request) -> Response:
-        """List items for a member: orderable or not with the reason."""
-        found = mall_queries.list_items(
-            member=member_of(request.query_params.get("member", "")),
-            at=clock.now(),
-            lang=_language(request),
-        )
-        return Response({"items": [_item(offer) for offer in found], "next": None})
-
-
-class MallOrders(BrandView):
-    """Orders for points."""
-
-    scopes = {"POST": "mall:write"}
-
-    @extend_schema(
-        operation_id="mall_orders_create",
-        request=MallOrderIn,
-        responses={201: MallOrderOut, **PROBLEMS},
-    )
-    @write(key_required=True)
-    def post(self, request: Request) -> Response:
-        """Order an item: points are held and stock set aside, or neither."""
-        data = clean(MallOrderIn, request.data)
-        order = mall_operations.place_order(
-            member=member_of(data["member"]),
-            item=mall_queries.get_item(code=data["item"]),
-            quantity=data["quantity"],
-            key=effect_key(request, "mall-order"),
-            address=data.get("address"),
-            by=self.actor(request),
-            at=clock.now(),
-        )
-        return Response(_order(mall_queries.get_order(id=order.pk)), status=201)
-
-
-class MallOrderCancel(BrandView):
-    """The end of an order before it is done."""
-
-    scopes = {"POST": "mall:write"}
-
-    @extend_schema(
-        operation_id="mall_orders_cancel",
-        request=ReasonIn,
-        responses={200: MallOrderOut, **PROBLEMS},
-    )
-    @write()
-    def post(self, request: Request, order_id: Any) -> Response:
-        """Cancel or refund an order; the points go back to the lots they came from."""
-        order = mall_queries.get_order(key=order_id)
-        reason = clean(ReasonIn, request.data or {})["reason"]
-        mall_operations.cancel_order(
-            order=order, reason=reason, by=self.actor(request), at=clock.now()
-        )
-        return Response(_order(mall_queries.get_order(key=order_id)))
 
 
 class Tiers(BrandView):

@@ -179,8 +179,29 @@ class MallOrderIn(StrictSerializer):
 
     member = StrictText(max_length=64)
     item = StrictText(max_length=40, help_text="The item's code.")
+    variant = StrictText(max_length=40, required=False, allow_null=True)
     quantity = StrictInteger(min_value=1, max_value=100, required=False, default=1)
     address = AddressIn(required=False, allow_null=True)
+
+
+class ShipmentIn(StrictSerializer):
+    """How goods are on their way."""
+
+    carrier = StrictText(max_length=40, required=False, allow_blank=True, default="")
+    tracking = StrictText(max_length=120, required=False, allow_blank=True, default="")
+
+
+class PaymentIn(StrictSerializer):
+    """The cash part as the till or gateway took it."""
+
+    reference = StrictText(max_length=120)
+
+
+class DrawPlayIn(StrictSerializer):
+    """One draw for a member."""
+
+    member = StrictText(max_length=64)
+    words = StrictText(max_length=60, required=False, allow_blank=True, default="")
 
 
 class EndpointIn(StrictSerializer):

@@ -11,6 +11,7 @@ from api.brand_v1 import (
     events,
     imports,
     jobs,
+    mall,
     member_data,
     members,
     merges,
@@ -38,7 +39,14 @@ class DecisionVerb(StringConverter):
     regex = "approve|refuse|withdraw"
 
 
+class MallOrderVerb(StringConverter):
+    """The moves of a mall order that a brand's systems make."""
+
+    regex = "confirm|ship|complete"
+
+
 register_converter(HoldVerb, "hold_verb")
+register_converter(MallOrderVerb, "order_verb")
 register_converter(DecisionVerb, "decision_verb")
 register_converter(RedemptionVerb, "redemption_verb")
 _for = webhooks.for_brand
@@ -96,9 +104,16 @@ urlpatterns: list[URLPattern] = [
         "redemptions/<uuid:redemption_id>/<redemption_verb:verb>",
         benefits.RedemptionStep.as_view(),
     ),
-    path("mall/items", benefits.MallItems.as_view()),
-    path("mall/orders", benefits.MallOrders.as_view()),
-    path("mall/orders/<uuid:order_id>/cancel", benefits.MallOrderCancel.as_view()),
+    path("mall/items", mall.MallItems.as_view()),
+    path("mall/orders", mall.MallOrders.as_view()),
+    path("mall/orders/<uuid:order_id>", mall.MallOrderDetail.as_view()),
+    path("mall/orders/<uuid:order_id>/cancel", mall.MallOrderCancel.as_view()),
+    path("mall/orders/<uuid:order_id>/payments", mall.MallOrderPayments.as_view()),
+    path("mall/orders/<uuid:order_id>/<order_verb:verb>", mall.MallOrderStep.as_view()),
+    path("mall/payments/<slug:provider>/notices", mall.PaymentNotices.as_view()),
+    path("mall/draws", mall.Draws.as_view()),
+    path("mall/draws/<slug:code>/tickets", mall.DrawTickets.as_view()),
+    path("mall/draws/tickets/<uuid:ticket_id>", mall.DrawTicketDetail.as_view()),
     path("members/<str:external_id>/scores", segments.MemberScores.as_view()),
     path("segments", segments.Segments.as_view()),
     path("segments/fields", segments.Fields.as_view()),

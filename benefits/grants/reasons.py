@@ -30,6 +30,8 @@ _PLAIN: dict[str, str | Promise] = {
     "coming": gettext_lazy("This will be yours by tomorrow."),
     "out_of_stock": gettext_lazy("Sold out."),
     "not_for_you": gettext_lazy("This is for other members."),
+    "won": gettext_lazy("Because you won it"),
+    "draw_closed": gettext_lazy("This draw is not open now."),
 }
 
 
@@ -77,9 +79,19 @@ def _insufficient_points(data: dict[str, Any]) -> str:
 
 
 def _limit_used(data: dict[str, Any]) -> str:
-    return ngettext(
+    text = ngettext(
         "At most %(limit)d per member.", "At most %(limit)d per member.", data["limit"]
     ) % {"limit": data["limit"]}
+    return f"{text} {_again(data)}" if data.get("next_at") else text
+
+
+def _draws_used(data: dict[str, Any]) -> str:
+    text = _("You have no draws left.")
+    return f"{text} {_again(data)}" if data.get("next_at") else text
+
+
+def _again(data: dict[str, Any]) -> str:
+    return _("Again on %(date)s.") % {"date": _date(data["next_at"])}
 
 
 def _fact(data: dict[str, Any]) -> str:
@@ -130,6 +142,7 @@ _SPECIAL: dict[str, Callable[[dict[str, Any]], str]] = {
     "not_granted": _not_granted,
     "insufficient_points": _insufficient_points,
     "limit_used": _limit_used,
+    "draw_limit_used": _draws_used,
     "fact": _fact,
     "often_used": _often_used,
     "liked_by_peers": _liked_by_peers,

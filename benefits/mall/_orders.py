@@ -5,6 +5,7 @@ budget line → payment → stock → others' places in the queue, which nobody 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,9 +14,15 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from benefits.mall import _cash, _costs, _delivery, _stock, _waiting
+from benefits.mall._addresses import save_address
 from benefits.mall._limits import check_limit
 from benefits.mall._sale import check_on_sale, check_variant
-from benefits.mall.errors import InvalidOrderError, KeyReusedError, OrderStateError
+from benefits.mall.errors import (
+    InvalidOrderError,
+    KeyReusedError,
+    OrderStateError,
+    TooManyAddressesError,
+)
 from benefits.mall.models import ItemVariant, MallAddress, MallItem, MallOrder
 from benefits.mall.states import may_follow
 from core.actors import SYSTEM, Actor
@@ -47,12 +54,14 @@ def place_order(
     quantity: int = 1,
     variant: ItemVariant | None = None,
     address: Mapping[str, str] | None = None,
+    keep_address: bool = False,
 ) -> MallOrder:
     """Order an item: points held and stock set aside, or neither.
 
     What needs no hand (virtual items, codes, benefits without a cash part) is confirmed and
     completed at once; what has a cash part waits for it. `address` (`recipient`, `phone`,
-    `lines`) is needed for goods, `variant` for items that have some. A unit kept for the member
+    `lines`) is needed for goods, and kept for the next order with `keep_address`; `variant` for
+    items that have some. A unit kept for the member
     by the waiting list is used. The same key again returns the first order.
 
     :raises NotOnSaleError, NotForYouError, LimitUsedError, OutOfStockError,
@@ -71,7 +80,10 @@ def place_order(
     try:
         with transaction.atomic():
             verify_identity()
-            return _place(member, item, variant, quantity, key, address, by, at)
+            order = _place(member, item, variant, quantity, key, address, by, at)
+            if keep_address and address is not None:
+                _keep(member, address, by, at)
+            return order
     except IntegrityError:
         # The same key at the same moment: the other call has placed it.
         seen = _find(key, member, item, variant, quantity)
@@ -265,6 +277,19 @@ def _place(
         _stock.hold(order, kept)
     order.refresh_from_db(fields=["number"])
     return order
+
+
+def _keep(member: Member, address: Mapping[str, str], by: Actor, at: datetime) -> None:
+    # One address too many is no reason to refuse an order.
+    with suppress(TooManyAddressesError):
+        save_address(
+            member=member,
+            recipient=address["recipient"],
+            phone=address["phone"],
+            lines=address["lines"],
+            by=by,
+            at=at,
+        )
 
 
 def _needs_no_hand(item: MallItem) -> bool:

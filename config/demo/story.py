@@ -28,6 +28,7 @@ from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
 from config.demo import member_data
 from config.demo.appointments import open_calendars
+from config.demo.mall_extras import liven_up
 from config.demo.people import Bought, Person, cdnow, people, purchases
 from config.demo.programme import BUDGET_MONTHS_BACK, Programme, begin, launch, open_pilot
 from config.demo.segments import add_segments
@@ -412,6 +413,12 @@ class Story:
 
     def _finish(self) -> None:
         if self.made.budget is not None:
+            liven_up(
+                self.spec,
+                manager=self.made.actor("manager"),
+                members=list(self.members.values()),
+                now=self.now,
+            )
             self._tend_unassigned()
             day = self.made.budget.starts_on
             while day <= self.today:

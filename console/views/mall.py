@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _l
 
 from benefits.mall import operations, queries
 from benefits.mall.models import MallItem, MallOrder
+from benefits.mall.payments.queries import count_refunds_due, list_payments, list_ways
 from benefits.mall.states import may_follow
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse, show_form
@@ -27,10 +28,16 @@ _LOW_STOCK = 0.1
 
 
 def mall_tabs(active: str) -> list[dict[str, Any]]:
-    """Return the two lists of the mall."""
+    """Return the lists of the mall."""
     return [
         {"url": reverse("console:mall"), "label": _("Items"), "active": active == "items"},
         {"url": reverse("console:mall_orders"), "label": _("Orders"), "active": active == "orders"},
+        {
+            "url": reverse("console:code_pools"),
+            "label": _("Code pools"),
+            "active": active == "pools",
+        },
+        {"url": reverse("console:draws"), "label": _("Lucky draws"), "active": active == "draws"},
     ]
 
 
@@ -80,34 +87,6 @@ def set_status(request: StaffRequest, code: str, status: str) -> HttpResponse:
     return finish(request, _("Saved."), changed="mall", url=reverse("console:mall"))
 
 
-class StockForm(forms.Form):
-    """More units of an item."""
-
-    quantity = forms.IntegerField(label=_l("Units to add"), min_value=1)
-
-
-@staff_page(p.MALL_EDIT, methods=("GET", "POST"))
-def add_stock(request: StaffRequest, code: str) -> HttpResponse:
-    """Raise the stock of an item that has one."""
-    item = queries.get_item(code=code)
-    form = StockForm(request.POST or None)
-    title = _("Add stock")
-    lead = _("%(free)s of %(total)s are free now.") % {
-        "free": queries.count_free(item=item),
-        "total": item.stock_total,
-    }
-    if not form.is_valid():
-        return show_form(request, form, title=title, lead=lead, active="mall")
-    try:
-        operations.add_stock(
-            item=item, quantity=form.cleaned_data["quantity"], by=request.actor, at=clock.now()
-        )
-    except DomainError as error:
-        refuse(form, error)
-        return show_form(request, form, title=title, lead=lead, active="mall")
-    return finish(request, _("Stock added."), changed="mall", url=reverse("console:mall"))
-
-
 @staff_page(p.MALL_VIEW)
 def orders(request: StaffRequest) -> HttpResponse:
     """List the orders, newest first: the open ones, or those of one state."""
@@ -115,6 +94,7 @@ def orders(request: StaffRequest) -> HttpResponse:
     state = state if state in {"open", "all", *MallOrder.State.values} else "open"
     wanted = {"open": list(_OPEN), "all": None}.get(state, state)
     after = request.GET.get("after", "")
+    counts = queries.count_by_state()
     found = queries.list_orders(
         state=wanted, after=int(after) if after.isdigit() else None, limit=PAGE + 1
     )
@@ -123,7 +103,13 @@ def orders(request: StaffRequest) -> HttpResponse:
         "page_title": _("Points mall"),
         "tabs": mall_tabs("orders"),
         "state": state,
-        "states": [("open", _("Open")), ("all", _("All")), *MallOrder.State.choices],
+        "states": [
+            ("open", _("Open"), sum(counts.get(one, 0) for one in _OPEN)),
+            *((value, label, counts.get(value, 0)) for value, label in MallOrder.State.choices),
+            ("all", _("All"), sum(counts.values())),
+        ],
+        "ways": list_ways(),
+        "refunds_due": count_refunds_due(),
         "orders": found[:PAGE],
         "next": str(found[PAGE - 1].pk) if len(found) > PAGE else "",
     }
@@ -139,9 +125,12 @@ def order(request: StaffRequest, number: str) -> HttpResponse:
         "page_title": found.number,
         "order": found,
         "address": getattr(found, "address", None),
+        "payments": list_payments(order=found) if found.cash_minor else [],
+        "waits_for_cash": bool(found.cash_minor) and found.state == MallOrder.State.PLACED,
         "placed_by": actor_names([found.placed_by])[found.placed_by],
         "can": {
             state: may_follow(state, after=found.state)
+            and not (state == "confirmed" and found.cash_minor)
             for state in ("confirmed", "shipped", "completed")
         },
         "can_cancel": may_follow("cancelled", after=found.state)
@@ -180,6 +169,12 @@ def complete(request: StaffRequest, number: str) -> HttpResponse:
 class ShipForm(forms.Form):
     """How goods are on their way."""
 
+    carrier = forms.CharField(
+        label=_l("Carrier"),
+        max_length=40,
+        required=False,
+        help_text=_l("SF, EMS, DHL, UPS, FedEx and USPS get a link for the member."),
+    )
     tracking = forms.CharField(label=_l("Tracking number"), max_length=120, required=False)
 
 
@@ -195,6 +190,7 @@ def ship(request: StaffRequest, number: str) -> HttpResponse:
         operations.ship_order(
             order=found,
             tracking=form.cleaned_data["tracking"],
+            carrier=form.cleaned_data["carrier"],
             by=request.actor,
             at=clock.now(),
         )

@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
-from benefits.catalogue.models import CODE, CodePool
+from benefits.catalogue.models import CODE, CodePool, Package
 from benefits.catalogue.queries import get_benefit, list_benefits, localized
 from benefits.catalogue.stages import LIVE
 from benefits.mall import operations, queries
@@ -38,11 +38,23 @@ _PLAIN = (
     "cash_minor",
     "unit_cost_minor",
     "per_member_limit",
+    "limit_days",
+    "pay_minutes",
+    "offer_hours",
     "benefit_validity_days",
     "starts_at",
     "ends_at",
 )
-_FOLDED = ("icon", "category", "starts_at", "ends_at")
+_FOLDED = (
+    "icon",
+    "category",
+    "limit_days",
+    "pay_minutes",
+    "offer_hours",
+    "unit_rows",
+    "starts_at",
+    "ends_at",
+)
 _WITH_BENEFIT = (MallItem.Kind.BENEFIT, MallItem.Kind.PARTNER)
 
 
@@ -81,6 +93,12 @@ class ItemForm(FoldedForm):
                 required=False,
                 help_text=_l("Empty: without an end."),
             )
+        if kind == MallItem.Kind.PACKAGE:
+            fields["package"] = forms.ModelChoiceField(
+                label=_l("Package"),
+                queryset=Package.objects.filter(is_active=True).order_by("code"),
+                to_field_name="code",
+            )
         if kind == MallItem.Kind.CODE:
             fields["code_pool"] = forms.ModelChoiceField(
                 label=_l("Code pool"),
@@ -101,7 +119,28 @@ class ItemForm(FoldedForm):
         fields["per_member_limit"] = forms.IntegerField(
             label=_l("Per member at most"), min_value=1, required=False
         )
+        fields["limit_days"] = forms.IntegerField(
+            label=_l("The limit holds for (days)"),
+            min_value=1,
+            required=False,
+            help_text=_l("Empty: for good."),
+        )
+        fields["pay_minutes"] = forms.IntegerField(
+            label=_l("An order waits for its cash (minutes)"),
+            min_value=1,
+            initial=30,
+            required=False,
+        )
+        fields["offer_hours"] = forms.IntegerField(
+            label=_l("Kept for the next one waiting (hours)"),
+            min_value=1,
+            initial=24,
+            required=False,
+        )
         if is_new:
+            fields["unit_rows"] = forms.BooleanField(
+                label=_l("Made for a rush: many buyers in the same second"), required=False
+            )
             fields["on_sale"] = forms.BooleanField(
                 label=_l("Put it on sale at once"), required=False
             )
@@ -115,7 +154,7 @@ class ItemForm(FoldedForm):
     def facts(self) -> dict[str, Any]:
         """Return what the operations take."""
         data = self.cleaned_data
-        found = {name: data[name] for name in (*_PLAIN, "code_pool") if name in data}
+        found = {name: data[name] for name in (*_PLAIN, "code_pool", "package") if name in data}
         found |= {
             name: texts_of(self, name, stored=getattr(self.item, name, None))
             for name in ("name", "summary")
@@ -132,6 +171,7 @@ def _initial(item: MallItem) -> dict[str, Any]:
         **initial_texts("summary", item.summary),
         "benefit": item.benefit.code if item.benefit is not None else "",
         "code_pool": item.code_pool.code if item.code_pool is not None else "",
+        "package": item.package.code if item.package is not None else "",
     }
 
 
@@ -150,6 +190,7 @@ def create(request: StaffRequest, kind: str) -> HttpResponse:
             code=data["code"],
             kind=kind,
             stock=data["stock"],
+            unit_rows=data["unit_rows"],
             on_sale=data["on_sale"],
             by=request.actor,
             at=clock.now(),

@@ -21,6 +21,7 @@ _SAMPLES = {
     "decisionverb": "approve",
     "redemptionverb": "cancel",
     "switch": "up",
+    "mallorderverb": "confirm",
 }
 
 

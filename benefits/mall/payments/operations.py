@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from benefits.mall._cash import tell
 from benefits.mall.models import MallOrder
 from benefits.mall.operations import cancel_order, confirm_order
+from benefits.mall.payments import testing
 from benefits.mall.payments.errors import (
     NoRefundDueError,
     NothingToPayError,
@@ -118,6 +119,20 @@ def receive_notice(
             payment.save(update_fields=["state"])
             tell(payment, order, "failed", at)
     return payment
+
+
+def make_test_notice(
+    *, payment: MallPayment, is_paid: bool, at: datetime
+) -> tuple[dict[str, str], bytes]:
+    """Return headers and body of what the TEST way of paying would send.
+
+    :raises UnknownProviderError: unless that way is built in and the payment uses it.
+    """
+    get_provider(testing.CODE)
+    if payment.provider != testing.CODE:
+        raise UnknownProviderError(provider=payment.provider)
+    account = PaymentAccount.objects.get(provider=testing.CODE)
+    return testing.sign_notice(payment=payment, is_paid=is_paid, secret=account.secret, at=at)
 
 
 def record_payment(*, order: MallOrder, reference: str, by: Actor, at: datetime) -> MallPayment:

@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from benefits.catalogue.codes import create_pool
 from benefits.catalogue.operations import create_package
 from benefits.grants.models import Redemption
+from benefits.mall.draws.operations import PrizeDraft, create_draw, open_draw
 from benefits.mall.models import MallOrder
 from partners.orders.models import FulfilmentOrder
 from partners.pool.models import Offering
@@ -53,3 +55,23 @@ class Programme:
             by=STAFF,
             at=self.at,
         )
+
+    def pool(self, code: str) -> Any:
+        """Return an empty pool of codes."""
+        return create_pool(code=code, name=code.title(), low_at=3, by=STAFF, at=self.at)
+
+    def draw(self, code: str) -> Any:
+        """Return an open lucky draw with one prize."""
+        made = create_draw(
+            code=code,
+            name={"en": code.title()},
+            points=10,
+            prizes=[
+                PrizeDraft(
+                    kind="nothing", name={"en": "A smile"}, weight=1_000_000, is_fallback=True
+                )
+            ],
+            by=STAFF,
+            at=self.at,
+        )
+        return open_draw(draw=made, by=STAFF, at=self.at)

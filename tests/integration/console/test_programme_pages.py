@@ -44,6 +44,8 @@ def pages(made: Programme) -> dict[str, str]:
     offering = order.offering
     assert offering is not None
     made.package("welcome")
+    made.pool("cinema")
+    made.draw("wheel")
     tea, rule = redemption.benefit.code, grant_rule.code
     partner = order.partner.code
     return {
@@ -71,7 +73,23 @@ def pages(made: Programme) -> dict[str, str]:
         url("mall"): "Towel",
         url("create_item", "physical"): "Stock",
         url("edit_item", "towel"): "Towel",
-        url("add_stock", "towel"): "4 of 5 are free now.",
+        url("mall_item", "towel"): "Opening stock",
+        url("change_stock", "towel", "in"): "Units",
+        url("change_stock", "towel", "out"): "Only free units can go",
+        url("item_audience", "towel"): "do not see the item",
+        url("add_variant", "towel"): "Each variant has stock of its own.",
+        url("mall_preview"): "Whose eyes?",
+        url("code_pools"): "Cinema",
+        url("create_code_pool"): "Tell us below",
+        url("code_pool", "cinema"): "All lines go in, or none",
+        url("set_pool_mark", "cinema"): "Free codes; empty: never.",
+        url("draws"): "Wheel",
+        url("create_draw"): "Points a draw",
+        url("draw", "wheel"): "A smile",
+        url("edit_draw", "wheel"): "Draws a day per member",
+        url("draw_prizes", "wheel"): "The chances must add up to 100 %",
+        url("verify_draw", "wheel"): "Every draw is as it should be",
+        url("record_cash", mall_order.number): "Mark as paid",
         url("mall_orders"): mall_order.number,
         url("mall_order", mall_order.number): "1 Garden Road",
         url("ship_mall_order", mall_order.number): "Tracking number",
@@ -231,6 +249,9 @@ def test_what_changes_something_is_never_a_link(
         url("end_rule", "tea"),
         url("condition_rows"),
         url("set_item_status", "towel", "on_sale"),
+        url("import_codes", "cinema"),
+        url("move_draw", "wheel", "open"),
+        url("switch_payment_way", "test", "on"),
         url("confirm_mall_order", "O1"),
         url("complete_mall_order", "O1"),
         url("confirm_redemption", 1),

@@ -61,7 +61,8 @@ def test_an_item_is_made_stocked_and_put_on_sale(client: Client) -> None:
     assert (item.points, item.unit_cost_minor, item.status) == (800, 2_100, "draft")
     assert StockRow.objects.get(item=item).free == 30
     assert (
-        client.post(url("add_stock", "scarf"), {"quantity": "5"}, headers=HTMX).status_code == 204
+        client.post(url("change_stock", "scarf", "in"), {"quantity": "5"}, headers=HTMX).status_code
+        == 204
     )
     assert StockRow.objects.get(item=item).free == 35
     for status in ("on_sale", "paused", "ended"):
