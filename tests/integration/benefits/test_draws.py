@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from benefits.catalogue.codes import create_pool, import_codes
@@ -495,3 +497,19 @@ def test_figures_say_what_a_draw_takes_and_gives(world: World) -> None:
     assert [p.won for p in prizes] == [len(won), 8 - len(won)]  # type: ignore[attr-defined]
     assert queries.list_tickets(draw=draw, limit=3)[0].pk == tickets[-1].pk
     assert len(queries.list_tickets(member=member, after=tickets[2].pk)) == 2
+
+
+def test_the_command_says_whether_a_draw_adds_up(world: World, brand: Any) -> None:
+    draw = draw_of(world, code="wheel")
+    play(world, player(world), draw)
+    operations.end_draw(draw=draw, by=STAFF, at=world.at)
+    said = StringIO()
+    call_command("verify_draw", brand.slug, "wheel", stdout=said)
+    assert said.getvalue() == (
+        "1 done again, 0 wait for their seed, 0 of erased members; 0 problems\n"
+    )
+    tamper("UPDATE benefits_drawticket SET roll = (roll + 1) % 1000000")
+    with pytest.raises(CommandError):
+        call_command("verify_draw", brand.slug, "wheel", stdout=said, stderr=said)
+    with pytest.raises(CommandError):
+        call_command("verify_draw", brand.slug, "nothing")
