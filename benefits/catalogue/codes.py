@@ -29,7 +29,7 @@ _SHOWN = 20
 _LISTED = 1_000
 _CHUNK = 10_000
 # A CTE with FOR UPDATE runs once; as a subquery the planner could run it again per row.
-_TAKE = """
+TAKE_CODES = """
     WITH picked AS MATERIALIZED (
         SELECT id FROM benefits_poolcode
          WHERE pool_id = %(pool)s AND taken_at IS NULL AND id >= %(start)s
@@ -269,7 +269,7 @@ def take_codes(*, pool_id: int, count: int, taken_for: str, at: datetime) -> lis
     for start in (first + secrets.randbelow(last - first + 1), first):
         with connection.cursor() as cursor:
             cursor.execute(
-                _TAKE,
+                TAKE_CODES,
                 {
                     "at": at,
                     "taken_for": taken_for,

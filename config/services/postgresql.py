@@ -119,7 +119,8 @@ class PostgreSQL(Server):
             "unix_socket_directories": str(sockets) if sockets else "",
             "unix_socket_permissions": "0700",
             "port": "5432" if sockets else str(self.listening.choose_port(self.name, 5432)),
-            "max_connections": "120",
+            # The benchmark of a hot item has 200 clients.
+            "max_connections": "240" if self.place.profile == "bench" else "120",
             "max_locks_per_transaction": "256",  # a migration may touch every brand's tables
             "shared_buffers": "256MB" if self.place.profile == "bench" else "128MB",
             "effective_cache_size": "1GB",

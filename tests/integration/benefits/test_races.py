@@ -175,7 +175,7 @@ def test_without_the_row_lock_a_code_is_handed_out_twice(
           FROM picked WHERE code.id = picked.id
         RETURNING code.code
     """
-    monkeypatch.setattr(codes, "_TAKE", naive)
+    monkeypatch.setattr(codes, "TAKE_CODES", naive)
 
     results = take_together(committed_brand, committed_world)
 
