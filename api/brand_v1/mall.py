@@ -33,6 +33,7 @@ from benefits.mall.draws.queries import DrawOffer
 from benefits.mall.models import MallItem, MallOrder
 from benefits.mall.payments import operations as payment_operations
 from benefits.mall.payments import queries as payment_queries
+from benefits.mall.payments.errors import BadNoticeError, UnknownProviderError
 from benefits.mall.queries import MallOffer
 from core import clock
 from core.errors import InvalidError
@@ -402,12 +403,16 @@ class PaymentNotices(APIView):
     @extend_schema(exclude=True)
     def post(self, request: Request, provider: str) -> Response:
         """Take a signed notice; the same one again changes nothing."""
-        payment = payment_operations.receive_notice(
-            provider=provider,
-            headers=dict(request.headers),
-            body=request._request.body,  # noqa: SLF001  (DRF offers no other way to the bytes)
-            at=clock.now(),
-        )
+        try:
+            payment = payment_operations.receive_notice(
+                provider=provider,
+                headers=dict(request.headers),
+                body=request._request.body,  # noqa: SLF001  (DRF offers no other way to the bytes)
+                at=clock.now(),
+            )
+        except UnknownProviderError:
+            # Nobody without a signature learns which ways of paying there are.
+            raise BadNoticeError from None
         return Response({"payment": str(payment.key), "state": payment.state})
 
 

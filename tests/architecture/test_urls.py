@@ -22,6 +22,9 @@ _SAMPLES = {
     "redemptionverb": "cancel",
     "switch": "up",
     "mallorderverb": "confirm",
+    "stockway": "in",
+    "drawway": "open",
+    "switchway": "on",
 }
 
 
