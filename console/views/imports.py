@@ -7,6 +7,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import pgettext
 
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse
@@ -225,7 +226,7 @@ def _columns(item: FileImport, preview: Preview) -> list[dict[str, Any]]:
 
 def _label(column: str) -> str:
     labels = {
-        "external_id": _("Id in your systems"), "name": _("Name"), "email": _("E-mail"),
+        "external_id": _("Id in your systems"), "name": pgettext("of a person", "Name"), "email": _("E-mail"),
         "phone": _("Phone"), "birthday": _("Birthday"), "gender": _("Gender"),
         "region": _("Region"), "store_code": _("Store"), "locale": _("Language"),
         "tags": _("Tags"), "member": _("Member"), "occurred_at": _("Time"),

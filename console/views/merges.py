@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import pgettext
 
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse, show_form
@@ -235,7 +236,7 @@ def _facts(one: Member, other: Member) -> list[dict[str, Any]]:
     """Return the profile fields of both, side by side, with whether they agree."""
     rows = []
     for label, name in (
-        (_("Name"), "name"),
+        (pgettext("of a person", "Name"), "name"),
         (_("E-mail"), "email"),
         (_("Phone"), "phone"),
         (_("Birthday"), "birthday"),
