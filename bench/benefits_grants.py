@@ -1,4 +1,4 @@
-"""Grants: a month's issue for all members, the same again, and one member's question.
+"""Grants: a month's issue for all members, the same again, one member's question, and events.
 
 The yardstick of issuing is a bare INSERT … SELECT of as many rows into an empty table with the
 same columns, constraints and indexes; both start on empty tables.
@@ -6,9 +6,10 @@ same columns, constraints and indexes; both start on empty tables.
 
 import os
 import statistics
+import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -16,6 +17,8 @@ from django.test.utils import CaptureQueriesContext
 
 from bench.harness import BENCH, Result, interleaved, median_ratio, seconds
 from bench.partners_dispatch import fresh_brand
+from benefits.budget.models import BudgetLine
+from benefits.budget.operations import add_line, create_budget, plan
 from benefits.catalogue.models import Benefit
 from benefits.catalogue.operations import create_benefit
 from benefits.grants.issuing import issue
@@ -26,10 +29,16 @@ from benefits.rules.models import GrantRule
 from benefits.rules.operations import create_rule, publish_rule
 from benefits.rules.periods import period_on
 from core.actors import SYSTEM
+from core.ids import uuid7
+from members.activity.operations import record_event
 from members.profiles.models import Member
+from tenants.brands.context import tenant_context
+from tenants.brands.models import Brand
+from tenants.events.operations import deliver_pending
 
 AT = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 MEMBERS = int(os.environ.get("TESSERA_BENCH_MEMBERS", "1000000"))
+EVENTS = int(os.environ.get("TESSERA_BENCH_EVENTS", "500"))
 ROUNDS = int(os.environ.get("TESSERA_BENCH_ROUNDS", "3"))
 # Each matches nine of ten members, or all of them.
 CONDITIONS: list[dict[str, Any]] = [
@@ -73,9 +82,28 @@ def empty(table: str) -> None:
     execute(f'REINDEX TABLE "{table}"')
 
 
+def paying_line() -> BudgetLine:
+    """Return the line that pays for the rules, in a budget of the year."""
+    found = BudgetLine.objects.first()
+    if found is not None:
+        return found
+    budget = create_budget(
+        name="Year",
+        starts_on=date(2026, 1, 1),
+        ends_on=date(2027, 1, 1),
+        total_minor=10**12,
+        by=SYSTEM,
+        at=AT,
+    )
+    line = add_line(budget=budget, code="rules", name="Rules", kind="benefit", by=SYSTEM, at=AT)
+    plan(line=line, amount_minor=10**11, key=uuid7(), by=SYSTEM, at=AT)
+    return line
+
+
 def rules_of(benefits: list[Benefit], conditions: list[dict[str, Any]]) -> list[GrantRule]:
     """Publish one monthly rule per condition."""
     made = []
+    line = paying_line()
     for number, condition in enumerate(conditions):
         rule = create_rule(
             code=f"rule-{number}",
@@ -83,6 +111,7 @@ def rules_of(benefits: list[Benefit], conditions: list[dict[str, Any]]) -> list[
             cadence="monthly",
             benefit=benefits[number % len(benefits)],
             condition=condition,
+            budget_line=line,
             by=SYSTEM,
             at=AT,
         )
@@ -226,3 +255,72 @@ def what_may_i() -> Iterator[Result]:
         len(times),
         note,
     )
+
+
+@BENCH.register("benefits", "event to grant")
+def event_to_grant() -> Iterator[Result]:
+    """Record 50 events a second beside a relay; time each until its grants can be seen.
+
+    The relay has one thread, which looks for events every 20 ms where the running service is
+    poked at each commit.
+    """
+    with fresh_brand() as brand:
+        execute(_MEMBERS_SQL, [AT - timedelta(days=100), 5_000])
+        line = paying_line()
+        for number, benefit in enumerate(benefits_of(5)):
+            rule = create_rule(
+                code=f"event-{number}",
+                name="On an event",
+                cadence="on_event",
+                event_name="check_in",
+                benefit=benefit,
+                condition=CONDITIONS[0],
+                budget_line=line,
+                by=SYSTEM,
+                at=AT,
+            )
+            publish_rule(rule=rule, by=SYSTEM, at=AT)
+        taken = sorted(_deliver_beside(brand, list(Member.objects.order_by("pk")[:EVENTS])))
+    yield Result(
+        "benefits",
+        "event → grant visible, at 50 events/s, p95",
+        taken[int(len(taken) * 0.95)] * 1000,
+        "ms",
+        1_000,
+        300,
+        "lower",
+        len(taken),
+        f"5 rules per event; median {statistics.median(taken) * 1000:.0f} ms",
+    )
+
+
+def _deliver_beside(brand: Brand, members: list[Member]) -> list[float]:
+    """Return the seconds from each event's commit until all its grants were seen."""
+    seen: dict[int, float] = {}
+    done = threading.Event()
+
+    def relay() -> None:
+        last = 0
+        with tenant_context(brand):
+            while not done.is_set():
+                if not deliver_pending(at=AT, limit=5):
+                    time.sleep(0.02)
+                rows = Grant.objects.filter(pk__gt=last).order_by("pk")
+                now = time.perf_counter()
+                for key, member_id in rows.values_list("pk", "member_id"):
+                    last, seen[member_id] = key, now
+            connection.close()
+
+    thread = threading.Thread(target=relay)
+    thread.start()
+    sent: dict[int, float] = {}
+    began = time.perf_counter()
+    for number, member in enumerate(members):
+        time.sleep(max(began + number / 50 - time.perf_counter(), 0))
+        record_event(member=member, name="check_in", occurred_at=AT, at=AT)
+        sent[member.pk] = time.perf_counter()
+    while len(seen) < len(members) and time.perf_counter() < began + 120:
+        time.sleep(0.1)
+    done.set()
+    thread.join()
+    return [seen[key] - at for key, at in sent.items()]

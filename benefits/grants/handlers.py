@@ -23,6 +23,7 @@ from benefits.rules.queries import list_rules_in_force
 from core.actors import SYSTEM
 from members.activity.models import Purchase
 from members.segments import conditions
+from tenants.audit.operations import verify_identity
 from tenants.events.models import Event
 from tenants.events.registry import on_event
 
@@ -98,6 +99,7 @@ def grant_on_purchase(event: Event) -> None:
     rules = list_rules_in_force(at=event.at, cadences=[_Cadence.ON_PURCHASE])
     if not rules:
         return
+    verify_identity()
     # A refund waits for this, or has been before: either way nothing is left standing.
     purchase = _lock_purchase(event)
     if purchase.amount_minor and purchase.refunded_minor >= purchase.amount_minor:
@@ -167,6 +169,7 @@ def _issue_to(
     at: datetime = event.at
     rules = list_rules_in_force(at=at, cadences=[cadence], event_name=event_name)
     if rules:
+        verify_identity()
         member_id = _member_id(event)
         for rule in rules:
             issue(

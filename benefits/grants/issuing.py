@@ -112,14 +112,17 @@ def issue(
     items = items_of(rule, period, at)
     if not items:
         return Issued()
-    with transaction.atomic():
-        verify_identity()
+    # A handler's own transaction needs no savepoint for each of its rules.
+    with transaction.atomic(savepoint=member_id is None):
+        if member_id is None:
+            verify_identity()
         _wait_turn(rule, member_id)
         scopes = scopes_of(rule)
         if PERIOD not in scopes and (member_id is None or rule.cadence in ISSUED_BY_JOB):
             scopes = (*scopes, PERIOD)
         counters = lock_counters(rule, period, at, scopes=scopes)
-        cost_each = cost_of(items, at)
+        is_costed = bool(counters) or rule.cap_minor_per_member is not None
+        cost_each = cost_of(items, at) if is_costed else 0
         limit = allowed(
             caps_of(rule, used=used_of(counters), units_each=units_of(items), cost_each=cost_each)
         )

@@ -27,6 +27,7 @@ from console.fields import (
     with_currency,
 )
 from console.nav import shell
+from console.views.rules import sentence
 from core import clock
 from core.errors import DomainError
 from core.web.responses import render_page
@@ -40,7 +41,15 @@ _LIMITS = (
     "cap_per_member",
     "cap_units_per_period",
     "cap_minor_per_period",
+    "cap_minor_per_member",
+    "cap_units_per_day",
+    "cap_minor_per_day",
+    "cap_units_total",
+    "cap_minor_total",
     "hold_out_bp",
+    "exclusivity_group",
+    "on_lost",
+    "on_refund",
     "priority",
     "starts_at",
     "ends_at",
@@ -90,6 +99,33 @@ class RuleForm(FoldedForm):
         label=_l("Units per period at most"), min_value=0, required=False
     )
     cap_minor_per_period = PriceField(label=_l("Cost per period at most"), required=False)
+    cap_minor_per_member = PriceField(label=_l("Cost per member at most"), required=False)
+    cap_units_per_day = forms.IntegerField(
+        label=_l("Units per day at most"), min_value=0, required=False
+    )
+    cap_minor_per_day = PriceField(label=_l("Cost per day at most"), required=False)
+    cap_units_total = forms.IntegerField(
+        label=_l("Units in all at most"), min_value=0, required=False
+    )
+    cap_minor_total = PriceField(label=_l("Cost in all at most"), required=False)
+    exclusivity_group = forms.CharField(
+        label=_l("Exclusivity group"),
+        max_length=40,
+        required=False,
+        help_text=_l("A member holds live rights of one rule of a group at a time."),
+    )
+    on_lost = forms.ChoiceField(
+        label=_l("When the condition is lost"),
+        choices=GrantRule.OnChange.choices,
+        required=False,
+        initial=GrantRule.OnChange.KEEP,
+    )
+    on_refund = forms.ChoiceField(
+        label=_l("When the purchase is refunded"),
+        choices=GrantRule.OnChange.choices,
+        required=False,
+        initial=GrantRule.OnChange.REVOKE,
+    )
     hold_out_bp = ShareField(
         label=_l("Hold-out (%)"),
         min_value=0,
@@ -139,6 +175,15 @@ class RuleForm(FoldedForm):
             *((code, line.name) for code, line in self.lines.items()),
         ]
         with_currency(self)
+        for name in ("what", "quantity", "cadence"):
+            # What is given, and how often, changes the cost that stands below the audience.
+            self.fields[name].widget.attrs |= {
+                "hx-post": reverse("console:condition_rows"),
+                "hx-include": "closest form",
+                "hx-target": "#condition",
+                "hx-swap": "outerHTML",
+                "hx-trigger": "change",
+            }
 
     def facts(self) -> dict[str, Any]:
         """Return what the operations take, without the condition."""
@@ -148,6 +193,8 @@ class RuleForm(FoldedForm):
         return {
             **data,
             "hold_out_bp": data["hold_out_bp"] or 0,
+            "on_lost": data["on_lost"] or GrantRule.OnChange.KEEP,
+            "on_refund": data["on_refund"] or GrantRule.OnChange.REVOKE,
             "budget_line": line,
             "benefit": get_benefit(code=code) if kind == "benefit" else None,
             "package": get_package(code=code) if kind == "package" else None,
@@ -224,12 +271,38 @@ def rows(request: StaffRequest) -> HttpResponse:
         context |= {
             "words": conditions.describe(condition, currency=current_brand().currency),
             "reach": count_audience(condition=condition, at=clock.now()),
+            "cost": _cost(request, tree),
         }
     except DomainError:
         # A row that is not complete yet: what is wrong stands beside it once it is sent.
         for row in found.rows:
             row.error = row.error if row.value else ""
     return render_page(request, "console/condition_rows.html", context)
+
+
+def _cost(request: StaffRequest, tree: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the rule so far as a sentence with its cost; None until it says what is given."""
+    form = RuleForm(request.POST)
+    form.is_valid()
+    data = form.cleaned_data
+    if not {"what", "quantity", "cadence"} <= data.keys():
+        return None
+    kind, _colon, code = data["what"].partition(":")
+    draft = GrantRule(
+        code=data.get("code") or "draft",
+        condition=tree,
+        cadence=data["cadence"],
+        every_months=data.get("every_months"),
+        event_name=data.get("event_name") or "",
+        quantity=data["quantity"],
+        benefit=get_benefit(code=code) if kind == "benefit" else None,
+        package=get_package(code=code) if kind == "package" else None,
+        hold_out_bp=data.get("hold_out_bp") or 0,
+        cap_units_per_period=data.get("cap_units_per_period"),
+        cap_minor_per_period=data.get("cap_minor_per_period"),
+    )
+    shown = queries.preview(rule=draft, at=clock.now())
+    return {"sentence": sentence(draft), "units": shown.units, "minor": shown.cost_minor}
 
 
 def _show(

@@ -15,6 +15,7 @@ from console.access import StaffRequest, staff_page
 from console.dialogs import finish
 from console.nav import shell
 from core import clock
+from core.web.figures import format_money
 from core.web.responses import render_page
 from members.segments import conditions
 from tenants.accounts import permissions as p
@@ -93,6 +94,7 @@ def show(request: StaffRequest, code: str) -> HttpResponse:
         "rule": rule,
         "sentence": sentence(rule),
         "what": subject(rule),
+        "more_terms": _more_terms(rule),
         "preview": queries.preview(rule=rule, at=clock.now()),
         "periods": list_rule_periods(rule=rule),
         "is_open": rule.status != GrantRule.Status.ENDED,
@@ -117,12 +119,35 @@ def pause(request: StaffRequest, code: str) -> HttpResponse:
     return finish(request, _("Paused."), changed="rules", url=_url(rule))
 
 
-@staff_page(p.RULES_PUBLISH, methods=("POST",))
-def end(request: StaffRequest, code: str) -> HttpResponse:
-    """End a rule for good."""
-    rule = queries.get_rule(code=code)
-    operations.end_rule(rule=rule, by=request.actor, at=clock.now())
-    return finish(request, _("Ended."), changed="rules", url=_url(rule))
+def money(minor: int, currency: str) -> str:
+    """Return an amount in the language of the page."""
+    return format_money(minor, currency, language=get_language() or "en")
+
+
+def _more_terms(rule: GrantRule) -> list[dict[str, Any]]:
+    """Return the limits that a rule has beside the common ones."""
+    currency = current_brand().currency
+    found = [
+        (_("Cost per member at most"), rule.cap_minor_per_member, True),
+        (_("Units per day at most"), rule.cap_units_per_day, False),
+        (_("Cost per day at most"), rule.cap_minor_per_day, True),
+        (_("Units in all at most"), rule.cap_units_total, False),
+        (_("Cost in all at most"), rule.cap_minor_total, True),
+    ]
+    rows = [
+        {"label": label, "after": money(value, currency) if is_money else f"{value:,}"}
+        for label, value, is_money in found
+        if value is not None
+    ]
+    if rule.exclusivity_group:
+        rows.append({"label": _("Exclusivity group"), "after": rule.exclusivity_group})
+    if rule.condition:
+        rows.append({"label": _("When the condition is lost"), "after": rule.get_on_lost_display()})
+    if rule.cadence == GrantRule.Cadence.ON_PURCHASE:
+        rows.append(
+            {"label": _("When the purchase is refunded"), "after": rule.get_on_refund_display()}
+        )
+    return rows
 
 
 def _url(rule: GrantRule) -> str:

@@ -246,7 +246,6 @@ def test_what_changes_something_is_never_a_link(
     for address in (
         url("publish_rule", "tea"),
         url("pause_rule", "tea"),
-        url("end_rule", "tea"),
         url("condition_rows"),
         url("set_item_status", "towel", "on_sale"),
         url("import_codes", "cinema"),
