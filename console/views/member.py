@@ -14,6 +14,7 @@ from benefits.grants.queries import list_grants, list_redemptions
 from console.access import StaffRequest, staff_page
 from console.labels import tier_names
 from console.member_facts import attribute_rows, consent_rows
+from console.member_usable import usable_rows
 from console.member_why import entry_rows, grant_reasons, staff_names
 from console.nav import shell
 from console.people import actor_names
@@ -85,6 +86,7 @@ def _body(request: StaffRequest, member: Member) -> Context:
         "points": _("Points"),
         "lots": _("Lots"),
         "purchases": _("Purchases"),
+        "usable": _("Can be used"),
         "grants": _("Benefits"),
         "redemptions": _("Redemptions"),
         "tiers": _("Tier history"),
@@ -174,6 +176,10 @@ def _purchase_cursor(text: str) -> tuple[datetime, int] | None:
     return at, int(key)
 
 
+def _usable(_request: StaffRequest, member: Member) -> Context:
+    return {"rows": usable_rows(member)}
+
+
 def _grants(_request: StaffRequest, member: Member) -> Context:
     at = clock.now()
     names = tier_names(on=clock.today(current_brand().timezone))
@@ -255,6 +261,7 @@ _READERS: dict[str, Callable[[StaffRequest, Member], Context]] = {
     "points": _points,
     "lots": _lots,
     "purchases": _purchases,
+    "usable": _usable,
     "grants": _grants,
     "redemptions": _redemptions,
     "tiers": _tiers,

@@ -57,6 +57,7 @@ def pages(world: MembersWorld, at: datetime) -> dict[str, str]:
         home + "?tab=points&wallet=growth": "Refund back-1 of purchase order-1",
         home + "?tab=lots": "Lots with something left",
         home + "?tab=purchases": "−CN¥50.00",
+        home + "?tab=usable": "Members alike",
         home + "?tab=grants": "Take back",
         home + "?tab=redemptions": "Tea box",
         home + "?tab=tiers": "Basic → Gold",
