@@ -38,7 +38,7 @@ class OrderForm(forms.Form):
     token = forms.UUIDField(widget=forms.HiddenInput())
     variant = forms.ChoiceField(label=_l("Which one"), widget=forms.RadioSelect())
     quantity = forms.TypedChoiceField(
-        label=_l("How many"), coerce=int, required=False, empty_value=1
+        label=_l("How many"), coerce=int, required=False, empty_value=None
     )
     address_id = forms.ChoiceField(label=_l("Where to"), widget=forms.RadioSelect())
     recipient = forms.CharField(label=_l("Name of the recipient"), max_length=120)
@@ -137,7 +137,7 @@ def _place(request: MemberRequest, offer: MallOffer, form: OrderForm) -> Any:
         member=request.member,
         item=offer.item,
         variant=_variant(offer, data.get("variant", "")),
-        quantity=data.get("quantity", 1),
+        quantity=data.get("quantity") or 1,
         key=data["token"],
         address=form.address,
         keep_address=bool(form.is_new_address and data.get("keep")),
