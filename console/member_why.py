@@ -3,23 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from benefits.grants.models import Grant
 from benefits.grants.reasons import reason_text
 from benefits.grants.usability import Reason
-from core.web.figures import format_money
+from console.earning_words import earning_line, trigger_text
 from members.activity.models import Refund
 from members.activity.queries import list_refunds_by_key
-from members.earning.models import Earning
-from members.earning.queries import list_earnings
+from members.earning.queries import Explanation, explain_entries
 from members.points.models import NEVER, Entry
 from members.points.values import EntryView
 from tenants.accounts.queries import list_staff
-from tenants.brands.context import current_brand
-
-_BASIS = 10_000
 
 
 def staff_names() -> dict[int, str]:
@@ -27,9 +22,9 @@ def staff_names() -> dict[int, str]:
     return {row.pk: row.user.get_full_name() for row in list_staff()}
 
 
-def entry_rows(entries: Sequence[EntryView]) -> list[dict[str, Any]]:
-    """Return entries with title, the why in words, and the lots they touched."""
-    earnings = _earnings(entries)
+def entry_rows(entries: Sequence[EntryView], *, wallet: str) -> list[dict[str, Any]]:
+    """Return entries of a wallet with title, the why in words, and the lots they touched."""
+    earnings = explain_entries(entries=entries, wallet=wallet)
     refunds = _refunds(entries)
     names = staff_names() if any(entry.kind == Entry.Kind.ADJUST for entry in entries) else {}
     return [
@@ -50,12 +45,6 @@ def _sources(entries: Iterable[EntryView], kind: str) -> list[int]:
     return [entry.source_id for entry in entries if entry.source_type == kind and entry.source_id]
 
 
-def _earnings(entries: Sequence[EntryView]) -> dict[tuple[int, int], Earning]:
-    keys = _sources(entries, "purchase")
-    found = list_earnings(purchase_ids=keys) if keys else []
-    return {(earning.purchase_id, earning.rule_id): earning for earning in found}
-
-
 def _refunds(entries: Sequence[EntryView]) -> dict[int, Refund]:
     keys = _sources(entries, "refund")
     return {refund.pk: refund for refund in list_refunds_by_key(refund_ids=keys)} if keys else {}
@@ -64,14 +53,14 @@ def _refunds(entries: Sequence[EntryView]) -> dict[int, Refund]:
 def _why(
     entry: EntryView,
     *,
-    earnings: Mapping[tuple[int, int], Earning],
+    earnings: Mapping[int, Explanation],
     refunds: Mapping[int, Refund],
     names: Mapping[int, str],
 ) -> list[str]:
     cause = entry.cause or {}
     match entry.source_type:
-        case "purchase":
-            earning = earnings.get((entry.source_id or 0, cause.get("rule", 0)))
+        case "purchase" | "occasion":
+            earning = earnings.get(entry.seq)
             return _earning_lines(earning) if earning else [_("Purchase")]
         case "refund":
             refund = refunds.get(entry.source_id or 0)
@@ -103,31 +92,13 @@ def _merge_line(cause: Mapping[str, Any]) -> str:
     return _("Merge %(id)s of two members")
 
 
-def _earning_lines(earning: Earning) -> list[str]:
-    """Return the sum that was done: amount, rule, multipliers, cap."""
-    brand, language = current_brand(), get_language() or "en"
-    rule = earning.rule
-    amount = format_money(earning.eligible_minor, brand.currency, language=language)
-    if rule.effect == rule.Effect.PER_UNIT:
-        unit = format_money(rule.unit_minor, brand.currency, language=language)
-        parts = [
-            _("%(amount)s × %(points)s per %(unit)s")
-            % {"amount": amount, "points": rule.points, "unit": unit}
-        ]
+def _earning_lines(found: Explanation) -> list[str]:
+    """Return what it was for, and the sum that was done."""
+    if found.purchase:
+        what = _("Purchase %(id)s") % {"id": found.purchase}
     else:
-        parts = [_("%(points)s points once") % {"points": rule.points}]
-    for factor, label in (
-        (earning.tier_bp, _("tier × %(n)s")),
-        (earning.campaign_bp, _("campaign × %(n)s")),
-    ):
-        if factor is not None and factor != _BASIS:
-            parts.append(label % {"n": f"{factor / _BASIS:g}"})
-    if earning.is_capped:
-        parts.append(_("within the cap of the rule"))
-    return [
-        _("Purchase %(id)s") % {"id": earning.purchase.external_id},
-        f"{rule.name}: {' · '.join(parts)}",
-    ]
+        what = trigger_text(found.rule)
+    return [what, f"{found.rule.name}: {earning_line(found)}"]
 
 
 def _refund_lines(entry: EntryView, refund: Refund | None) -> list[str]:

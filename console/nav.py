@@ -40,6 +40,8 @@ _SYSTEM = _("Set-up")
 _ITEMS = (
     ("overview", "layout-dashboard", _("Overview"), p.OVERVIEW_VIEW, ""),
     ("members", "users", _("Members"), p.MEMBERS_VIEW, _PROGRAMME),
+    ("purchases", "receipt", _("Purchases"), p.MEMBERS_VIEW, _PROGRAMME),
+    ("earning_rules", "coins", _("Earning rules"), p.TIERS_VIEW, _PROGRAMME),
     ("tiers", "stairs-up", _("Tiers"), p.TIERS_VIEW, _PROGRAMME),
     ("segments", "chart-pie", _("Segments"), p.SEGMENTS_VIEW, _PROGRAMME),
     ("benefits", "gift", _("Benefits"), p.BENEFITS_VIEW, _PROGRAMME),

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
+from console.urls_earning import urlpatterns as earning
 from console.views import (
     attributes,
     audit,
@@ -45,6 +46,7 @@ urlpatterns: list[URLPattern] = [
     path("duplicates/<str:first>/<str:second>/apart/", merges.dismiss, name="tell_apart"),
     path("merges/", merges.merges, name="merges"),
     path("merges/<int:merge_id>/undo/", merges.undo, name="undo_merge"),
+    *earning,
     path("members/", members.index, name="members"),
     path("members/new/", members.enrol, name="enrol"),
     path("members/<str:number>/", member.show, name="member"),

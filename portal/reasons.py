@@ -69,6 +69,16 @@ def why_text(reasons: list[Reason], tier_names: TierNames) -> str:
     return _("Part of your membership")
 
 
+def _occasion_title(trigger: str) -> str:
+    return {
+        "enrolment": _("Welcome points"),
+        "birthday": _("Birthday points"),
+        "referral": _("Points for inviting a friend"),
+        "survey": _("Points for your answers"),
+        "mission": _("Points for a mission"),
+    }.get(trigger, _("Points for taking part"))
+
+
 def entry_title(entry: EntryView) -> str:
     """Return what a line of the points history is about."""
     kinds = {
@@ -77,6 +87,7 @@ def entry_title(entry: EntryView) -> str:
             "redemption": _("Points from a benefit"),
             "event": _("Points for taking part"),
             "lucky_draw": _("Won in a lucky draw"),
+            "occasion": _occasion_title(str((entry.cause or {}).get("trigger", ""))),
         }.get(entry.source_type, _("Points credited")),
         Entry.Kind.REDEEM: _("Lucky draw")
         if entry.source_type == "lucky_draw"

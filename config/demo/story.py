@@ -29,6 +29,7 @@ from benefits.rules.queries import list_rules_in_force
 from config.demo import member_data
 from config.demo.appointments import open_calendars
 from config.demo.mall_extras import liven_up
+from config.demo.earning import keep_birthdays, open_earning
 from config.demo.people import Bought, Person, cdnow, people, purchases
 from config.demo.programme import BUDGET_MONTHS_BACK, Programme, begin, launch, open_pilot
 from config.demo.segments import add_segments
@@ -87,7 +88,9 @@ class Story:
         for number, (start, end) in enumerate(months):
             self.report(number, len(months) + 1)
             if start == launch_month:
-                launch(self.spec, self.made, at=self._noon(start, hour=1))
+                at = self._noon(start, hour=1)
+                launch(self.spec, self.made, at=at)
+                open_earning(self.spec, self.made, today=self.today, at=at)
             self._join([p for p in persons if start <= p.joined_on < end])
             if start == pilot_month:
                 exit_on = first_of(self.today, back=-2)
@@ -97,6 +100,7 @@ class Story:
             self._buy([b for b in bought if start <= b.at.date() < end], end)
             self._night(end)
             if start >= launch_month:
+                keep_birthdays(start=start, end=end, at=self._end(end))
                 self._live(start, end)
             compute_month(day=start, at=self._end(end))
         self.report(len(months), len(months) + 1)

@@ -128,7 +128,7 @@ def _points(request: StaffRequest, member: Member) -> Context:
     )
     return {
         "wallet": wallet,
-        "rows": entry_rows(found[:PAGE]),
+        "rows": entry_rows(found[:PAGE], wallet=wallet),
         "next": str(found[PAGE - 1].seq) if len(found) > PAGE else "",
     }
 

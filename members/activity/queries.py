@@ -89,6 +89,17 @@ def get_event(*, event_id: int) -> ActivityEvent:
     return event
 
 
+def get_purchase_by_key(*, purchase_id: int) -> Purchase:
+    """Return a purchase with its member, by its key here.
+
+    :raises PurchaseNotFoundError: if there is none.
+    """
+    purchase = Purchase.objects.select_related("member").filter(pk=purchase_id).first()
+    if purchase is None:
+        raise PurchaseNotFoundError(purchase_id=purchase_id)
+    return purchase
+
+
 def search_purchases(
     *,
     text: str = "",

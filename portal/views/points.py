@@ -5,18 +5,19 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from core import clock
-from core.templatetags.tessera import money
+from core.templatetags.tessera import money, number
 from core.web.responses import render_page
-from members.earning.models import Earning
-from members.earning.queries import list_earnings
+from members.earning.queries import Explanation, explain_entries
 from members.points import queries
 from members.points.models import Entry
 from members.points.values import EntryView, LotView
 from portal.access import MemberRequest, member_page
 from portal.nav import shell
 from portal.reasons import entry_title
+from tenants.brands.context import current_brand
 
 PAGE = 30
 DAYS_SHOWN = 4
@@ -91,24 +92,25 @@ def _facts(entry: EntryView) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     if cause.get("reason"):
         facts.append((_("Reason"), str(cause["reason"])))
-    if entry.source_type == "purchase" and entry.source_id and cause.get("rule"):
-        for earning in list_earnings(purchase_ids=[entry.source_id]):
-            if earning.rule_id == cause["rule"] and earning.wallet == WALLET:
-                facts += _of_purchase(earning)
-    return facts
+    found = explain_entries(entries=[entry], wallet=WALLET).get(entry.seq)
+    return facts if found is None else facts + _of_earning(found)
 
 
-def _of_purchase(earning: Earning) -> list[tuple[str, str]]:
-    purchase = earning.purchase
-    facts = [
-        (_("Purchase"), purchase.external_id),
-        (_("Amount"), money(earning.eligible_minor, purchase.currency)),
-        (_("What counts"), earning.rule.name),
-    ]
-    for label, points_bp in (
-        (_("Your tier's multiplier"), earning.tier_bp),
-        (_("Campaign"), earning.campaign_bp),
-    ):
-        if points_bp is not None and points_bp != PLAIN:
-            facts.append((label, f"× {points_bp / PLAIN:g}"))
+def _of_earning(found: Explanation) -> list[tuple[str, str]]:
+    """Return how it was made: what counted, by which rule, times what, less what a cap cut."""
+    facts: list[tuple[str, str]] = []
+    if found.purchase:
+        facts.append((_("Purchase"), found.purchase))
+    if found.eligible_minor is not None:
+        facts.append((_("Amount"), money(found.eligible_minor, current_brand().currency)))
+    facts.append((_("What counts"), found.rule.name))
+    if found.base is not None and found.base != found.amount:
+        facts.append((_("Points by the rule"), number(found.base)))
+    if found.tier_bp is not None and found.tier_bp != PLAIN:
+        facts.append((_("Your tier's multiplier"), f"× {found.tier_bp / PLAIN:g}"))
+    if found.campaign_bp is not None and found.campaign_bp != PLAIN:
+        names = pgettext("between the items of a list", ", ").join(found.campaigns)
+        facts.append((names or _("Campaign"), f"× {found.campaign_bp / PLAIN:g}"))
+    if found.cut:
+        facts.append((_("Over the limit of the rule"), f"−{number(found.cut)}"))
     return facts

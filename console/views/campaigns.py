@@ -1,0 +1,212 @@
+"""Campaigns: more points for a time, on a calendar and as a list."""
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _l
+
+from console.access import StaffRequest, staff_page
+from console.conditions import ConditionRows
+from console.dialogs import finish, lead_on
+from console.earning_forms import CampaignForm
+from console.earning_words import campaign_sentence
+from console.fields import place_error
+from console.nav import shell
+from console.views.earning import sections, show_simulation
+from core import clock
+from core.errors import DomainError
+from core.web.responses import render_page
+from members.earning import campaign_operations, queries
+from members.earning.models import Campaign
+from members.earning.simulation import simulate_campaign
+from members.segments import conditions
+from members.segments.queries import count_audience
+from tenants.accounts import permissions as p
+from tenants.brands.context import current_brand
+
+_WEEKS = 13
+_TONES = {"active": "ok", "paused": "warn", "draft": "muted", "ended": "muted"}
+
+
+@staff_page(p.TIERS_VIEW)
+def index(request: StaffRequest) -> HttpResponse:
+    """Show the campaigns of the weeks around now on a calendar, and all of them as a list."""
+    now = clock.now()
+    names = {rule.pk: rule.name for rule in queries.list_rules()}
+    found = queries.list_campaigns()
+    context = {
+        **shell(request, active="earning_rules"),
+        "page_title": _("Campaigns"),
+        "sections": sections("campaigns"),
+        "calendar": _calendar(found),
+        "rows": [
+            {
+                "campaign": row,
+                "sentence": campaign_sentence(row, rules=names),
+                "phase": _phase(row, now),
+            }
+            for row in found
+        ],
+    }
+    return render_page(request, "console/campaigns.html", context, partial="rows")
+
+
+def _phase(campaign: Campaign, now: datetime) -> str:
+    if campaign.status != Campaign.Status.ACTIVE:
+        return ""
+    if campaign.starts_at > now:
+        return _("not begun")
+    return _("running") if campaign.ends_at > now else _("over")
+
+
+def _calendar(found: list[Campaign]) -> dict[str, Any]:
+    """Return thirteen weeks around today, and for each campaign the weeks that it touches."""
+    zone = ZoneInfo(current_brand().timezone)
+    today = clock.today(current_brand().timezone)
+    first = today - timedelta(days=today.weekday() + 7 * 4)
+    weeks = [first + timedelta(days=7 * number) for number in range(_WEEKS)]
+    edges = [_instant(day, zone) for day in (*weeks, weeks[-1] + timedelta(days=7))]
+    rows = []
+    for campaign in found:
+        if campaign.starts_at >= edges[-1] or campaign.ends_at <= edges[0]:
+            continue
+        cells = [
+            campaign.starts_at < edges[number + 1] and campaign.ends_at > edges[number]
+            for number in range(_WEEKS)
+        ]
+        start = cells.index(True)
+        length = sum(cells)
+        rows.append(
+            {
+                "campaign": campaign,
+                "tone": _TONES[campaign.status],
+                "before": start,
+                "length": length,
+                "after": _WEEKS - start - length,
+            }
+        )
+    return {
+        "weeks": [{"day": day, "is_now": day <= today < day + timedelta(days=7)} for day in weeks],
+        "rows": sorted(rows, key=lambda row: row["campaign"].starts_at),
+    }
+
+
+def _instant(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), tzinfo=zone)
+
+
+@staff_page(p.TIERS_VIEW)
+def show(request: StaffRequest, campaign_id: int) -> HttpResponse:
+    """Show one campaign as a sentence, whom it fits now, and what it has added."""
+    campaign = queries.get_campaign(campaign_id=campaign_id)
+    names = {rule.pk: rule.name for rule in queries.list_rules()}
+    context = {
+        **shell(request, active="earning_rules"),
+        "page_title": campaign.name,
+        "campaign": campaign,
+        "sentence": campaign_sentence(campaign, rules=names),
+        "phase": _phase(campaign, clock.now()),
+        "audience": count_audience(condition=conditions.parse(campaign.condition), at=clock.now()),
+        "figures": queries.campaign_figures(campaign=campaign),
+        "days": (campaign.ends_at - campaign.starts_at).days,
+        "is_draft": campaign.status == Campaign.Status.DRAFT,
+        "is_open": campaign.status != Campaign.Status.ENDED,
+    }
+    return render_page(request, "console/campaign.html", context, partial="campaign")
+
+
+@staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
+def create(request: StaffRequest) -> HttpResponse:
+    """Draft a campaign."""
+    form = CampaignForm(request.POST or None, initial={"multiplier_bp": 20_000})
+    rows = ConditionRows.from_post(request.POST) if form.is_bound else ConditionRows.from_tree(None)
+    if form.is_valid():
+        try:
+            campaign = campaign_operations.create_campaign(
+                condition=rows.tree(), by=request.actor, at=clock.now(), **form.facts()
+            )
+        except DomainError as error:
+            place_error(form, error)
+        else:
+            url = reverse("console:campaign", args=[campaign.pk])
+            return lead_on(request, _("Drafted. Try it on last month, then start it."), url=url)
+    return _show_form(request, form, rows, title=_("New campaign"))
+
+
+@staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
+def edit(request: StaffRequest, campaign_id: int) -> HttpResponse:
+    """Change a draft."""
+    campaign = queries.get_campaign(campaign_id=campaign_id)
+    form = CampaignForm(request.POST or None, campaign=campaign)
+    stored = ConditionRows.from_tree(campaign.condition)
+    rows = (
+        ConditionRows.from_post(request.POST) if form.is_bound and stored.other is None else stored
+    )
+    if form.is_valid():
+        try:
+            campaign_operations.update_campaign(
+                campaign_id=campaign_id,
+                fields={**form.facts(), "condition": rows.tree()},
+                by=request.actor,
+                at=clock.now(),
+            )
+        except DomainError as error:
+            place_error(form, error)
+        else:
+            url = reverse("console:campaign", args=[campaign_id])
+            return finish(request, _("Campaign saved."), changed="earning", url=url)
+    return _show_form(request, form, rows, title=_("Change %(name)s") % {"name": campaign.name})
+
+
+def _show_form(
+    request: StaffRequest, form: CampaignForm, found: ConditionRows, *, title: str
+) -> HttpResponse:
+    context = {
+        **shell(request, active="earning_rules"),
+        "page_title": title,
+        "form": form,
+        "rows": found,
+        "rows_url": reverse("console:segment_rows"),
+        "rows_legend": _("Who earns it"),
+        "action": request.get_full_path(),
+    }
+    status = 422 if form.is_bound and form.errors else 200
+    return render_page(
+        request, "console/campaign_form.html", context, partial="form", status=status
+    )
+
+
+def _mover(move: Callable[..., Any], message: str | Promise) -> Callable[..., HttpResponse]:
+    @staff_page(p.RULES_PUBLISH, methods=("POST",))
+    def moved(request: StaffRequest, campaign_id: int) -> HttpResponse:
+        move(campaign_id=campaign_id, by=request.actor, at=clock.now())
+        url = reverse("console:campaign", args=[campaign_id])
+        return finish(request, message, changed="earning", url=url)
+
+    return moved
+
+
+activate = _mover(campaign_operations.activate_campaign, _l("Started: it acts within its dates."))
+pause = _mover(campaign_operations.pause_campaign, _l("Paused."))
+end = _mover(campaign_operations.end_campaign, _l("Ended."))
+
+
+@staff_page(p.BENEFITS_EDIT, methods=("POST",))
+def delete(request: StaffRequest, campaign_id: int) -> HttpResponse:
+    """Remove a draft."""
+    campaign_operations.delete_campaign(campaign_id=campaign_id, by=request.actor, at=clock.now())
+    return lead_on(request, _("The draft is removed."), url=reverse("console:campaigns"))
+
+
+@staff_page(p.TIERS_VIEW)
+def simulate(request: StaffRequest, campaign_id: int) -> HttpResponse:
+    """Show what the campaign would have added on last month's purchases."""
+    campaign = queries.get_campaign(campaign_id=campaign_id)
+    found = simulate_campaign(campaign=campaign, at=clock.now())
+    return show_simulation(request, found, title=campaign.name, active="earning_rules")
