@@ -27,6 +27,7 @@ FROM {table} AS added JOIN members_member AS member ON member.id = added.member_
 _WORK = """
 CREATE TEMPORARY TABLE earning_work (
     ordinal bigint NOT NULL,
+    slot int NOT NULL,
     purchase_id bigint NOT NULL,
     member_id bigint NOT NULL,
     occurred_at timestamptz NOT NULL,
@@ -46,7 +47,7 @@ CREATE TEMPORARY TABLE earning_work (
 """
 
 _RAW = """
-SELECT added.ordinal, added.purchase_id, added.member_id, added.occurred_at, added.local_date,
+SELECT added.ordinal, {slot} AS slot, added.purchase_id, added.member_id, added.occurred_at, added.local_date,
     {rule}::bigint AS rule_id, '{wallet}'::varchar AS wallet, {eligible} AS eligible,
     LEAST(div({numerator}, {denominator}), {most})::bigint AS raw,
     LEAST(div({base}), {most})::bigint AS base,
@@ -68,7 +69,7 @@ _CHOSEN = """fitting AS ({raw}), raw AS (
 
 # Running totals: what a cap leaves of an amount is the growth of the capped total.
 _AMOUNTS = """
-INSERT INTO earning_work (ordinal, purchase_id, member_id, occurred_at, local_date, rule_id,
+INSERT INTO earning_work (ordinal, slot, purchase_id, member_id, occurred_at, local_date, rule_id,
     wallet, amount, raw, base, pending_days, eligible, tier_bp, campaign_bp, campaigns, is_capped)
 WITH {raw}, daily AS (
     SELECT raw.*, date_trunc('month', raw.local_date)::date AS month,
@@ -78,7 +79,8 @@ WITH {raw}, daily AS (
     SELECT daily.*, {month_amount} AS given
     FROM daily{month_used}
 )
-SELECT ordinal, purchase_id, member_id, occurred_at, local_date, rule_id, wallet, given::bigint,
+SELECT ordinal, slot, purchase_id, member_id, occurred_at, local_date, rule_id, wallet,
+    given::bigint,
     raw, base, pending_days, eligible, {bps}, day_cap IS NOT NULL OR month_cap IS NOT NULL
 FROM monthly WHERE raw > 0
 """
@@ -123,10 +125,10 @@ _GAINS = {
     TierScheme.Metric.ORDERS: "UPDATE earning_order SET amount = 1",
 }
 
+# In the order of purchases, then of the rules' ages, points before growth; `slot` is below 4,096.
 _POSTINGS = f"""
-SELECT row_number() OVER (ORDER BY ordinal, rule_id, wallet DESC),
-    (CASE wallet WHEN 'points' THEN 1 ELSE 2 END)::smallint, member_id, amount,
-    {EARNING_KEY_SQL}, occurred_at, local_date,
+SELECT ordinal * 4096 + slot, (CASE wallet WHEN 'points' THEN 1 ELSE 2 END)::smallint,
+    member_id, amount, {EARNING_KEY_SQL}, occurred_at, local_date,
     CASE WHEN pending_days IS NOT NULL
         THEN occurred_at + make_interval(hours => 24 * pending_days) END,
     NULL::date, 'purchase', purchase_id, jsonb_build_object('rule', rule_id)
@@ -247,7 +249,9 @@ class Compiler:
                 f",\n    %(group_{rule.pk})s::varchar AS stack_group, {is_best} AS is_best, "
                 f"{int(rule.priority)} AS priority"
             )
+        slot = 2 * self._rules.index(rule) + (wallet != POINTS)
         return _RAW.format(
+            slot=slot,
             rule=rule.pk,
             wallet=wallet,
             eligible=eligible,

@@ -128,7 +128,7 @@ def _credit_all(
         write_multipliers(table="earning_order", at=at)
     _run(compiler.points())
     _run(("ANALYZE earning_work", {}))
-    earn_from_query(query=compiler.postings)
+    earn_from_query(query=compiler.postings, keys_are_new=True)
     _run((compiler.earnings, {}))
     _run(("DROP TABLE earning_work, earning_order", {}))
 

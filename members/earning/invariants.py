@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from django.db import connection, transaction
 
-# What a rule gave is what the journal says it gave, and what refunds took back is what the
+# What a rule gave (a cap of the wallet may cut it off there) is what the journal says it gave, and what refunds took back is what the
 # journal says they did.
 _POSTED = """
 WITH posted AS (
-    SELECT entry.source_id AS purchase_id, account.wallet_id, sum(entry.delta) AS amount
+    SELECT entry.source_id AS purchase_id, account.wallet_id,
+        sum(entry.delta + COALESCE(entry.shortfall, 0)) AS amount
     FROM members_entry AS entry JOIN members_account AS account ON account.id = entry.account_id
     WHERE entry.source_type = 'purchase' AND entry.kind = 1
     GROUP BY 1, 2
@@ -60,7 +61,7 @@ LEFT JOIN members_account AS account ON account.owner_id = earning.member_id
     AND account.wallet_id = CASE earning.wallet WHEN 'points' THEN 1 ELSE 2 END
 LEFT JOIN members_entry AS entry ON entry.account_id = account.id AND entry.kind = 1
     AND entry.source_type = 'occasion' AND entry.source_id = earning.id
-WHERE COALESCE(entry.delta, 0) <> earning.amount LIMIT 20
+WHERE COALESCE(entry.delta + COALESCE(entry.shortfall, 0), 0) <> earning.amount LIMIT 20
 """
 
 

@@ -38,6 +38,15 @@ _STAGED = (
     "source_type, source_id, cause"
 )
 
+_STAGE_QUERY = f"""
+INSERT INTO points_batch ({_STAGED}, account_id)
+SELECT q.ordinal, q.wallet_id, q.owner_id, q.amount, q.key, q.at, q.earned_on,
+    q.available_at::timestamptz, q.expires_on::date, q.source_type, q.source_id::bigint,
+    q.cause::jsonb, a.id
+FROM ({{query}}) AS q ({_STAGED})
+LEFT JOIN members_account a ON a.owner_id = q.owner_id AND a.wallet_id = q.wallet_id
+"""  # noqa: S608
+
 _ACCOUNTS = """
 UPDATE points_batch b SET account_id = a.id
 FROM members_account a WHERE a.owner_id = b.owner_id AND a.wallet_id = b.wallet_id
@@ -177,21 +186,25 @@ def earn_rows(rows: Iterable[EarnRow]) -> EarnedMany:
     return _earn(stage)
 
 
-def earn_query(query: str, parameters: Iterable[Any]) -> EarnedMany:
+def earn_query(query: str, parameters: Iterable[Any], *, keys_are_new: bool = False) -> EarnedMany:
     """Stage the rows of a query and credit them."""
 
     def stage(cursor: Any) -> None:
-        cursor.execute(f"INSERT INTO points_batch ({_STAGED}) {query}", list(parameters))
+        # With their accounts at once: to note them afterwards would write every row again.
+        cursor.execute(_STAGE_QUERY.format(query=query), list(parameters))
 
-    return _earn(stage)
+    return _earn(stage, has_accounts=True, keys_are_new=keys_are_new)
 
 
-def _earn(stage: Callable[[Any], None]) -> EarnedMany:
+def _earn(
+    stage: Callable[[Any], None], *, has_accounts: bool = False, keys_are_new: bool = False
+) -> EarnedMany:
     with transaction.atomic(), connection.cursor() as cursor:
         verify_identity()
         cursor.execute(_CREATE)
         stage(cursor)
-        cursor.execute(_ACCOUNTS)
+        if not has_accounts:
+            cursor.execute(_ACCOUNTS)
         cursor.execute("ANALYZE points_batch")
         cursor.execute(_WRONG, [MAX_POINTS])
         missing, owner_id, invalid = cursor.fetchone()
@@ -200,10 +213,12 @@ def _earn(stage: Callable[[Any], None]) -> EarnedMany:
         if invalid:
             raise InvalidPointsError(rows=invalid, maximum=MAX_POINTS)
         cursor.execute(_LOCK)
-        cursor.execute(_SEEN)
-        replayed, reused = cursor.fetchone()
-        if reused:
-            raise KeyReusedError(rows=reused)
+        replayed = 0
+        if not keys_are_new:
+            cursor.execute(_SEEN)
+            replayed, reused = cursor.fetchone()
+            if reused:
+                raise KeyReusedError(rows=reused)
         try:
             cursor.execute(_CAREFUL, [current_brand().schema_name])
             one_by_one, careful_points, refused = cursor.fetchone()

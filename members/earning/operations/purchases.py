@@ -16,6 +16,7 @@ from members.earning.models import Earning
 from members.earning.rules import GROWTH, POINTS, Earned, compute, is_capped
 from members.earning.values import PurchaseOutcome
 from members.points.operations import Source, earn
+from members.points.queries import get_entry
 from members.profiles.models import Member
 from members.segments.operations import mark_late
 from members.tiers.models import TierChange
@@ -107,14 +108,14 @@ def _apply(
             tier_bp=holding.multiplier_bp,
             used=used_by(matching.rules, member_id=member.pk, on=purchase.local_date),
         )
-    _credit(purchase, earned)
+    posted = _credit(purchase, earned)
     change, standing = _check_tier(holding, at=at, cause=cause)
     mark_if_late(purchase, at)
     outcome = PurchaseOutcome(
         purchase=purchase,
         created=True,
-        points=sum(item.amount for item in earned if item.wallet == POINTS),
-        growth=sum(item.amount for item in earned if item.wallet == GROWTH),
+        points=posted[POINTS],
+        growth=posted[GROWTH],
         tier_change=change,
         standing=standing,
     )
@@ -123,13 +124,17 @@ def _apply(
     return outcome
 
 
-def _credit(purchase: Purchase, earned: Sequence[Earned]) -> None:
-    """Post what was earned and keep the decisions."""
+def _credit(purchase: Purchase, earned: Sequence[Earned]) -> dict[str, int]:
+    """Post what was earned and keep the decisions; return what came in, by wallet.
+
+    A cap of the wallet may let in less than a rule gave; that is told by the entry.
+    """
+    posted = {POINTS: 0, GROWTH: 0}
     for item in earned:
         if item.amount == 0:
             continue
         pending = item.rule.pending_days
-        earn(
+        posting = earn(
             owner_id=purchase.member_id,
             wallet=item.wallet,
             amount=item.amount,
@@ -142,8 +147,9 @@ def _credit(purchase: Purchase, earned: Sequence[Earned]) -> None:
             source=Source("purchase", purchase.pk),
             cause={"rule": item.rule.pk},
         )
+        posted[item.wallet] += posting.delta
     if not earned:
-        return
+        return posted
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO members_earning (purchase_id, rule_id, wallet, member_id, on_date, "
@@ -170,6 +176,7 @@ def _credit(purchase: Purchase, earned: Sequence[Earned]) -> None:
                 [is_capped(item.rule) for item in earned],
             ],
         )
+    return posted
 
 
 def _check_tier(
@@ -225,8 +232,11 @@ def _tell_purchase(outcome: PurchaseOutcome, by: Actor, at: datetime) -> None:
 
 def _replay(purchase: Purchase, at: datetime) -> PurchaseOutcome:
     given = {POINTS: 0, GROWTH: 0}
-    for wallet, amount in Earning.objects.filter(purchase=purchase).values_list("wallet", "amount"):
-        given[wallet] += amount
+    for earning in Earning.objects.filter(purchase=purchase, amount__gt=0):
+        entry = get_entry(
+            key=earning_key(purchase_id=purchase.pk, rule_id=earning.rule_id, wallet=earning.wallet)
+        )
+        given[earning.wallet] += 0 if entry is None else entry.delta
     return PurchaseOutcome(
         purchase=purchase,
         created=False,

@@ -69,15 +69,22 @@ def earn_many(*, rows: Iterable[EarnRow]) -> EarnedMany:
     return earn_rows(rows)
 
 
-def earn_from_query(*, query: str, parameters: Iterable[Any] = ()) -> EarnedMany:
+def earn_from_query(
+    *, query: str, parameters: Iterable[Any] = (), keys_are_new: bool = False
+) -> EarnedMany:
     """Credit the rows of a SQL query, without a way through Python; otherwise as `earn_many`.
 
     The query returns, in this order: ordinal bigint (rows of one account are credited in this
     order), wallet_id smallint, owner_id bigint, amount bigint, key uuid, at timestamptz,
     earned_on date, available_at timestamptz or null, expires_on date or null, source_type text,
     source_id bigint, cause jsonb or null.
+
+    With `keys_are_new` nobody looks for earlier postings of the keys: for rows made in this
+    transaction. A key that is taken all the same is refused.
+
+    :raises KeyReusedError: if a key belongs to another posting.
     """
-    return earn_query(query, parameters)
+    return earn_query(query, parameters, keys_are_new=keys_are_new)
 
 
 def redeem(

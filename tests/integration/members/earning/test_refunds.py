@@ -10,7 +10,7 @@ from members.earning.invariants import CHECKS
 from members.earning.models import Earning
 from members.earning.operations import record_refund
 from members.earning.values import RefundOutcome
-from members.points.models import Entry
+from members.points.models import Entry, Wallet
 from members.points.operations import Source, redeem
 from members.points.queries import get_balance
 from members.profiles.models import Member
@@ -151,3 +151,16 @@ def test_refund_is_told_and_marks_older_days(brand: Brand) -> None:
         1_000,
     )
     assert Event.objects.filter(type="points.reversed").count() == 2
+
+
+def test_a_cap_of_the_wallet_cuts_off_and_a_refund_takes_back_what_came_in(brand: Brand) -> None:
+    rule(wallets="points")
+    Wallet.objects.filter(code="points").update(earn_cap_day=60)
+    member = join()
+    first = buy(member, 10_000, key="A-1")
+    assert (first.points, balances(member)) == (60, (60, 0))
+    assert buy(member, 10_000, key="A-1").points == 60
+    refund("A-1", 5_000, name="R-1")
+    refund("A-1", 5_000, name="R-2")
+    assert balances(member) == (0, 0)
+    assert [line for check in CHECKS.values() for line in check()] == []
