@@ -54,7 +54,7 @@ class EarningRuleForm(FoldedForm):
         help_text=_l("Only for “An event”."),
     )
     points = forms.IntegerField(label=_l("Points"), min_value=1, initial=1)
-    effect = forms.ChoiceField(label=_l("How"), choices=EarningRule.Effect.choices)
+    effect = forms.ChoiceField(label=_l("Way of counting"), choices=EarningRule.Effect.choices)
     unit_minor = MoneyField(label=_l("For each"), required=False, initial=100)
     wallets = forms.ChoiceField(label=_l("Credits"), choices=EarningRule.Wallets.choices)
     cap_per_day = forms.IntegerField(

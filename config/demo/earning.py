@@ -67,7 +67,7 @@ def open_earning(spec: BrandSpec, made: Programme, *, today: date, at: datetime)
     store = spec.stores[0][0]
     campaigns = (
         (words.weekend, {"multiplier_bp": 20_000}, -75, -60, True),
-        (words.web, {"multiplier_bp": 15_000, "channels": ["web"]}, -40, 20, True),
+        (words.web, {"multiplier_bp": 15_000, "channels": ["online"]}, -40, 20, True),
         (
             words.opening,
             {"effect": "bonus", "points": 50 * scale, "stores": [store]},

@@ -150,7 +150,9 @@ def edit(request: StaffRequest, rule_id: int) -> HttpResponse:
 @staff_page(p.BENEFITS_EDIT, methods=("POST",))
 def sentence(request: StaffRequest) -> HttpResponse:
     """Say what has been typed so far as a sentence."""
-    form = EarningRuleForm(request.POST)
+    typed = request.POST.copy()
+    typed["name"] = typed.get("name", "").strip() or "–"
+    form = EarningRuleForm(typed)
     words = ""
     if form.is_valid():
         try:
@@ -225,7 +227,7 @@ def show_simulation(
         "given_cost": found.cost_minor(found.total.given),
         "rows": [
             {
-                "tier": names.get(code, code) if code else _("No tier yet"),
+                "tier": names.get(code, code) if code else _("All members"),
                 "figures": figures,
                 "cost": found.cost_minor(figures.effect),
             }

@@ -31,8 +31,8 @@ _PURCHASES = """
 CREATE TEMPORARY TABLE simulated_purchase ON COMMIT DROP AS
 SELECT purchase.id AS purchase_id, purchase.member_id, purchase.occurred_at, purchase.local_date,
     purchase.amount_minor, purchase.channel, purchase.store_code,
-    COALESCE(earned.tier_bp, tier.multiplier_bp, 10000) AS tier_bp,
-    COALESCE(earned.given, 0) AS given, tier.code AS tier
+    COALESCE(earned.tier_bp, tier.multiplier_bp, lowest.multiplier_bp, 10000) AS tier_bp,
+    COALESCE(earned.given, 0) AS given, COALESCE(tier.code, lowest.code) AS tier
 FROM members_purchase AS purchase
 LEFT JOIN (
     SELECT earning.purchase_id, max(earning.tier_bp) AS tier_bp,
@@ -43,6 +43,12 @@ LEFT JOIN (
 ) AS earned ON earned.purchase_id = purchase.id
 LEFT JOIN members_membertier AS held ON held.member_id = purchase.member_id
 LEFT JOIN members_tier AS tier ON tier.id = held.tier_id
+LEFT JOIN (
+    SELECT rung.code, rung.multiplier_bp FROM members_tier AS rung
+    JOIN members_tierscheme AS scheme ON scheme.id = rung.scheme_id
+    WHERE rung.rank = 1 AND scheme.status <> 'draft' AND scheme.starts_on <= %(today)s
+    ORDER BY scheme.version DESC LIMIT 1
+) AS lowest ON TRUE
 WHERE purchase.local_date >= %(first)s AND purchase.local_date < %(last)s
 """
 _SUM = """
@@ -98,7 +104,7 @@ class Figures:
 @dataclass(frozen=True, slots=True)
 class Simulation:
     """What a draft would have done in a month; `by_tier` by the code of the tier held now, ""
-    for members who hold none yet. Costs are at the wallet's cost per point, in minor units."""
+    while the brand has none. Costs are at the wallet's cost per point, in minor units."""
 
     first: date
     last: date
@@ -160,7 +166,8 @@ def _simulate(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', '120s', true)")
         cursor.execute("SELECT set_config('jit', 'off', true)")
-        cursor.execute(_PURCHASES, {"first": first, "last": last})
+        today = local_date(at, current_brand().timezone)
+        cursor.execute(_PURCHASES, {"first": first, "last": last, "today": today})
         cursor.execute("ANALYZE simulated_purchase")
         _run(Compiler(rules, campaigns, at=at, has_lines=True, alone=True), "simulated_without")
         _run(
