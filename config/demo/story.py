@@ -28,8 +28,8 @@ from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
 from config.demo import member_data
 from config.demo.appointments import open_calendars
-from config.demo.mall_extras import liven_up
 from config.demo.earning import keep_birthdays, open_earning
+from config.demo.mall_extras import liven_up
 from config.demo.people import Bought, Person, cdnow, people, purchases
 from config.demo.programme import BUDGET_MONTHS_BACK, Programme, begin, launch, open_pilot
 from config.demo.segments import add_segments
