@@ -15,6 +15,8 @@ from benefits.insights.jobs import (
 )
 from benefits.insights.recount import JOB, on_members_merged, recount_months
 from benefits.insights.registry import Todo, register_todo
+from benefits.insights.tier_costs import estimate_benefit_cost, yardstick
+from members.tiers.costs import register_cost, register_yardstick
 from tenants.events.registry import on_event
 from tenants.jobs.registry import daily, register_job
 
@@ -52,3 +54,5 @@ def register() -> None:
     on_event("partner_order.unassigned", name="insights.order_unassigned")(on_order_unassigned)
     register_todo(waiting_draws)
     outlook.register()
+    register_cost("benefits", estimate_benefit_cost)
+    register_yardstick(yardstick)

@@ -7,8 +7,10 @@ from members.earning import handlers
 from members.earning.imports import apply_import
 from members.earning.jobs import BIRTHDAYS, run_birthdays
 from members.earning.segment_uses import find_uses
+from members.earning.tier_costs import estimate_points_cost
 from members.profiles.registry import MemberTable, register_member_table
 from members.segments.usage import register_user
+from members.tiers.costs import register_cost
 from tenants.jobs.registry import daily, register_job
 
 register_import_effect(apply_import)
@@ -27,3 +29,4 @@ register_member_table(
 )
 register_user(find_uses)
 register_member_table(MemberTable(model="members.EarningBoost", title=_("Times of more points")))
+register_cost("points", estimate_points_cost)

@@ -69,6 +69,18 @@ class TierDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemeDraft:
+    """A scheme to be made or tried out; see `models.TierScheme` for the fields."""
+
+    metric: str
+    window: str
+    window_months: int | None = None
+    downgrade_policy: str = TierScheme.DowngradePolicy.ONE_STEP
+    notice_days: int = 14
+    tiers: tuple[TierDraft, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
     """A member's tier under the scheme in force on a day.
 

@@ -1,6 +1,5 @@
 """Making and publishing tier schemes."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date, datetime, time, timedelta
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from core.actors import Actor
 from core.clock import local_date
+from members.tiers._drafts import check_draft
 from members.tiers.errors import (
     InvalidSchemeError,
     OverlappingSchemeError,
@@ -20,16 +20,12 @@ from members.tiers.errors import (
 )
 from members.tiers.models import Tier, TierScheme
 from members.tiers.queries import get_scheme
-from members.tiers.values import TierDraft
+from members.tiers.values import SchemeDraft, TierDraft
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 from tenants.jobs.operations import enqueue
 
 EVALUATE = "tiers.evaluate"
-_MAX_TIERS = 12
-_MAX_DAYS = 366
-_COLOUR = re.compile(r"^#[0-9a-f]{6}$")
-_CODE = re.compile(r"^[a-z0-9][a-z0-9_-]{0,29}$")
 
 
 def create_scheme(
@@ -47,8 +43,15 @@ def create_scheme(
 
     :raises InvalidSchemeError: for a value that can not be, with a pointer to it.
     """
-    _check_scheme(metric, window, window_months, downgrade_policy, notice_days)
-    _check_tiers(tiers)
+    draft = SchemeDraft(
+        metric=metric,
+        window=window,
+        window_months=window_months,
+        downgrade_policy=downgrade_policy,
+        notice_days=notice_days,
+        tiers=tuple(tiers),
+    )
+    check_draft(draft)
     with transaction.atomic():
         # Two drafts at once must not take one version; there are few schemes to lock.
         list(TierScheme.objects.select_for_update().values_list("pk"))
@@ -165,56 +168,3 @@ def _lock_draft(scheme: TierScheme) -> TierScheme:
     if locked.status != TierScheme.Status.DRAFT:
         raise SchemePublishedError(version=locked.version)
     return locked
-
-
-def _check_scheme(
-    metric: str, window: str, window_months: int | None, policy: str, notice_days: int
-) -> None:
-    for name, value, known in (
-        ("metric", metric, TierScheme.Metric.values),
-        ("window", window, TierScheme.Window.values),
-        ("downgrade_policy", policy, TierScheme.DowngradePolicy.values),
-    ):
-        if value not in known:
-            raise InvalidSchemeError(
-                _("%(value)s is not known.") % {"value": f"{value!r:.40}"}, pointer=f"/{name}"
-            )
-    is_rolling = window == TierScheme.Window.ROLLING
-    if is_rolling != (window_months is not None) or (
-        window_months is not None and not 1 <= window_months <= 120
-    ):
-        raise InvalidSchemeError(
-            _("A rolling window has 1 to 120 months, the others have none."),
-            pointer="/window_months",
-        )
-    if not 0 <= notice_days <= _MAX_DAYS:
-        raise InvalidSchemeError(_("Notice is 0 to 366 days."), pointer="/notice_days")
-
-
-def _check_tiers(tiers: Sequence[TierDraft]) -> None:
-    if not 1 <= len(tiers) <= _MAX_TIERS:
-        raise InvalidSchemeError(_("A scheme has 1 to 12 tiers."), pointer="/tiers")
-    codes: set[str] = set()
-    entry = -1
-    for index, draft in enumerate(tiers):
-        pointer = f"/tiers/{index}"
-        if not _CODE.match(draft.code) or draft.code in codes:
-            raise InvalidSchemeError(_("Codes are short and differ."), pointer=f"{pointer}/code")
-        if not draft.name or not all(draft.name.values()):
-            raise InvalidSchemeError(_("A tier has a name."), pointer=f"{pointer}/name")
-        if draft.entry_threshold <= entry or (index == 0 and draft.entry_threshold != 0):
-            raise InvalidSchemeError(
-                _("Thresholds rise from 0."), pointer=f"{pointer}/entry_threshold"
-            )
-        if not 0 <= draft.keep_threshold <= draft.entry_threshold:
-            raise InvalidSchemeError(
-                _("Keeping is not harder than entering."), pointer=f"{pointer}/keep_threshold"
-            )
-        if not 0 <= draft.grace_days <= _MAX_DAYS:
-            raise InvalidSchemeError(_("Grace is 0 to 366 days."), pointer=f"{pointer}/grace_days")
-        if not 0 <= draft.multiplier_bp <= 1_000_000:
-            raise InvalidSchemeError(_("Multiplier too large."), pointer=f"{pointer}/multiplier_bp")
-        if not _COLOUR.match(draft.colour):
-            raise InvalidSchemeError(_("A colour is #rrggbb."), pointer=f"{pointer}/colour")
-        codes.add(draft.code)
-        entry = draft.entry_threshold
