@@ -19,6 +19,7 @@ from api.brand_v1 import (
     programme,
     purchases,
     segments,
+    tiers,
 )
 
 
@@ -131,6 +132,16 @@ urlpatterns: list[URLPattern] = [
     path("segments/<int:segment_id>/members", segments.SegmentMembers.as_view()),
     path("segments/<int:segment_id>/export", segments.SegmentExport.as_view()),
     path("tiers", benefits.Tiers.as_view()),
+    path("tiers/plans", tiers.Plans.as_view()),
+    path("tiers/schemes", tiers.Schemes.as_view()),
+    path("tiers/schemes/<int:version>", tiers.SchemeDetail.as_view()),
+    path("tiers/simulations", tiers.Simulations.as_view()),
+    path("members/<str:external_id>/tier", tiers.MemberTier.as_view()),
+    path("members/<str:external_id>/tier/changes", tiers.MemberTierChanges.as_view()),
+    path("members/<str:external_id>/tier/override", tiers.Override.as_view()),
+    path("members/<str:external_id>/paid-memberships", tiers.PaidMemberships.as_view()),
+    path("paid-memberships/<int:term_id>/refund", tiers.PaidMembershipRefund.as_view()),
+    path("paid-memberships/<int:term_id>/renewal", tiers.PaidMembershipRenewal.as_view()),
     path("jobs/<int:job_id>", jobs.JobDetail.as_view()),
     path("events", events.Events.as_view()),
     path("webhook-endpoints", _for(webhooks.Endpoints).as_view()),

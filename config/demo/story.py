@@ -26,7 +26,7 @@ from benefits.mall import operations as mall
 from benefits.mall.queries import list_items
 from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
-from config.demo import member_data
+from config.demo import member_data, memberships
 from config.demo.appointments import open_calendars
 from config.demo.earning import keep_birthdays, open_earning
 from config.demo.mall_extras import liven_up
@@ -56,6 +56,7 @@ from tenants.jobs.operations import run_pending
 
 Report = Callable[[int, int], None]
 MALL_ORDERS = 28
+MONTHS_SOLD = 5
 
 
 class Story:
@@ -98,6 +99,7 @@ class Story:
             if start >= launch_month:
                 self._issue(start)
             self._buy([b for b in bought if start <= b.at.date() < end], end)
+            self._sell(start, end)
             self._night(end)
             if start >= launch_month:
                 keep_birthdays(start=start, end=end, at=self._end(end))
@@ -196,6 +198,20 @@ class Story:
                 at=max(self._end(end), bought[-1].at),
             )
 
+    def _sell(self, start: date, end: date) -> None:
+        """Sell memberships in the last months."""
+        back = (self.today.year - start.year) * 12 + self.today.month - start.month
+        if back >= MONTHS_SOLD:
+            return
+        at = self._end(end)
+        if back == MONTHS_SOLD - 1:
+            memberships.offer(self.spec, self.made, at=at)
+        buyers = [self.members[key] for key in sorted(self.members)]
+        memberships.sell(self.made, buyers, month=MONTHS_SOLD - 1 - back, at=at)
+        if back == 0:
+            memberships.set_by_hand(self.spec, self.made, buyers[3], at=at)
+            memberships.draft(self.spec, self.made, at=at)
+
     def _night(self, end: date) -> None:
         at = self._end(end)
         day = clock.local_date(at, self.spec.timezone)
@@ -203,6 +219,7 @@ class Story:
             pass
         while expire_chunk(at=at).accounts:
             pass
+        memberships.settle(self.spec, at=at)
         evaluate_range(low=0, high=2**40, on=day, at=at)
         recompute_scores(on=day, at=at)
         _deliver(at)

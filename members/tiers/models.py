@@ -351,6 +351,13 @@ class TierPin(models.Model):
     def __str__(self) -> str:
         return f"{self.member_id} {self.mode} {self.tier_id}"
 
+    @property
+    def state(self) -> str:
+        """Return `scheduled`, `active`, or how it ended."""
+        if self.ended_at is not None:
+            return self.ending
+        return "active" if self.applied_at is not None else "scheduled"
+
 
 class PaidPlan(models.Model):
     """A membership that can be bought: which tier for how long at what price.

@@ -60,6 +60,14 @@ def list_scheme_tiers(*, scheme: TierScheme) -> list[Tier]:
     return list(Tier.objects.filter(scheme=scheme).order_by("rank"))
 
 
+def list_tiers_by_scheme() -> Mapping[int, list[Tier]]:
+    """Return the tiers of every scheme by its key, lowest first."""
+    found: dict[int, list[Tier]] = {}
+    for tier in Tier.objects.order_by("scheme_id", "rank"):
+        found.setdefault(tier.scheme_id, []).append(tier)
+    return found
+
+
 def get_standing(*, member_id: int, at: datetime) -> Standing | None:
     """Return where a member stands; None while the brand has no scheme in force.
 
