@@ -19,6 +19,9 @@ from console.views import (
     segment_export,
     segments,
     staff,
+    tier_members,
+    tier_plans,
+    tier_simulator,
     tiers,
     webhooks,
 )
@@ -89,7 +92,22 @@ urlpatterns: list[URLPattern] = [
         name="switch_purpose",
     ),
     path("tiers/", tiers.index, name="tiers"),
+    path("members/<str:number>/tier/", tier_members.override, name="override_tier"),
+    path("members/<str:number>/tier/lift/", tier_members.lift, name="lift_override"),
+    path("members/<str:number>/paid/", tier_members.pay, name="record_payment"),
+    path(
+        "members/<str:number>/paid/<int:term_id>/refund/", tier_members.refund, name="refund_term"
+    ),
+    path(
+        "members/<str:number>/paid/<int:term_id>/renewal/",
+        tier_members.renewal,
+        name="set_renewal",
+    ),
     path("tiers/new/", tiers.create, name="create_scheme"),
+    path("tiers/simulator/", tier_simulator.index, name="tier_simulator"),
+    path("tiers/danger/", tier_plans.danger, name="tier_danger"),
+    path("tiers/plans/new/", tier_plans.create, name="create_plan"),
+    path("tiers/plans/<slug:code>/", tier_plans.edit, name="edit_plan"),
     path("tiers/v<int:version>/", tiers.show_version, name="tier_version"),
     path("tiers/v<int:version>/publish/", tiers.publish, name="publish_scheme"),
     path("tiers/v<int:version>/delete/", tiers.delete_draft, name="delete_scheme"),

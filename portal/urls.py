@@ -13,6 +13,7 @@ from portal.views import (
     me,
     my_data,
     points,
+    tier,
 )
 
 app_name = "portal"
@@ -43,6 +44,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mall/draws/tickets/<uuid:key>/", draws.ticket, name="ticket"),
     path("me/addresses/", checkout.addresses, name="addresses"),
     path("me/addresses/<int:address_id>/forget/", checkout.forget_address, name="forget_address"),
+    path("mall/items/<str:code>/", mall.item, name="item"),
+    path("tier/", tier.show, name="tier"),
     path("points/", points.index, name="points"),
     path("points/<int:seq>/", points.entry, name="entry"),
     path("me/", me.index, name="me"),

@@ -88,7 +88,7 @@ class SchemeIn(StrictSerializer):
 class PinOut(serializers.Serializer[Any]):
     """What holds the tier beside the metric."""
 
-    source = serializers.ChoiceField(choices=TierPin.Source.values)
+    source = serializers.ChoiceField(choices=TierPin.Source.values)  # type: ignore[assignment]
     mode = serializers.ChoiceField(choices=TierPin.Mode.values)
     ends_on = serializers.DateField(help_text="First day without it.")
 

@@ -29,7 +29,7 @@ def offer(spec: BrandSpec, made: Programme, *, at: datetime) -> None:
     for code, price, months in ((_YEAR, year, 12), (_MONTH, month, 1)):
         create_plan(
             code=code,
-            name={key: text for key, text in _NAMES[code].items()},
+            name=dict(_NAMES[code]),
             tier_code=best if code == _YEAR else spec.tiers[1].code,
             price_minor=price,
             period_months=months,
@@ -47,14 +47,14 @@ def sell(made: Programme, members: Sequence[Member], *, month: int, at: datetime
         bought = record_payment(
             member=member,
             plan=_MONTH if number % 2 else _YEAR,
-            reference=f"PAY-{at:%y%m}-{number + 1:03d}",
+            reference=f"PAY-{month + 1}-{number + 1:03d}",
             by=made.actor("support"),
             at=at,
         )
         if number == 0 and month == 1:
             refund_term(
                 term_id=bought.term.pk,
-                reference=f"REF-{at:%y%m}-001",
+                reference=f"REF-{month + 1}-001",
                 reason="",
                 by=made.actor("support"),
                 at=at + timedelta(minutes=5),

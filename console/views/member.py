@@ -29,7 +29,8 @@ from members.profiles.models import Member
 from members.profiles.queries import get_member
 from members.segments.queries import get_score
 from members.tiers.models import TierScheme
-from members.tiers.queries import get_standing, list_changes, list_schemes
+from members.tiers.paid import list_terms
+from members.tiers.queries import get_standing, list_changes, list_pins, list_schemes
 from tenants.accounts import permissions as p
 from tenants.accounts.permissions import has_permission
 from tenants.audit.queries import list_entries as list_audit
@@ -234,7 +235,9 @@ def _tiers(_request: StaffRequest, member: Member) -> Context:
                 "metric": TierScheme.Metric(metrics[change.scheme_version]).label,
             }
             for change in list_changes(member_id=member.pk)
-        ]
+        ],
+        "pins": list_pins(member_id=member.pk),
+        "terms": list_terms(member_id=member.pk),
     }
 
 

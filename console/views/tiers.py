@@ -12,12 +12,13 @@ from benefits.catalogue.texts import localized
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse, show_form
 from console.nav import shell
+from console.tier_differences import scheme_differences
 from console.tier_forms import PublishForm, SchemeForm
 from core import clock
 from core.errors import DomainError
 from core.web.charts import Chart, Series
 from core.web.responses import render_page
-from members.tiers import operations, queries
+from members.tiers import operations, paid, queries
 from members.tiers.models import TierScheme
 from members.tiers.values import TierSize
 from tenants.accounts import permissions as p
@@ -55,8 +56,26 @@ def index(request: StaffRequest) -> HttpResponse:
             for change in queries.list_recent_changes(since=now - _RECENT, limit=_SHOWN)
         ],
         "schemes": schemes,
+        "plans": _plans(sizes),
+        "revenue": paid.list_revenue(first=today.replace(day=1), until=today + timedelta(days=1))[
+            0
+        ],
     }
     return render_page(request, "console/tiers.html", context, partial="tiers")
+
+
+def _plans(sizes: list[TierSize]) -> list[dict[str, Any]]:
+    language = get_language()
+    names = {size.tier.code: localized(size.tier.name, language) for size in sizes}
+    return [
+        {
+            "plan": use.plan,
+            "members": use.members,
+            "stopping": use.stopping,
+            "tier": names.get(use.plan.tier_code, use.plan.tier_code),
+        }
+        for use in paid.list_plan_uses()
+    ]
 
 
 def _rung(size: TierSize, sizes: list[TierSize]) -> dict[str, Any]:
@@ -107,6 +126,7 @@ def create(request: StaffRequest) -> HttpResponse:
 def show_version(request: StaffRequest, version: int) -> HttpResponse:
     """Show one version of the scheme in the dialog."""
     scheme = queries.get_scheme_version(version=version)
+    other = next((row for row in queries.list_schemes() if row.version < version), None)
     context = {
         **shell(request, active="tiers"),
         "page_title": _("Tier scheme, version %(version)s") % {"version": version},
@@ -116,6 +136,8 @@ def show_version(request: StaffRequest, version: int) -> HttpResponse:
             {"tier": tier, "multiplier": f"{tier.multiplier_bp / 10_000:g}"}
             for tier in reversed(queries.list_scheme_tiers(scheme=scheme))
         ],
+        "other": other,
+        "differences": scheme_differences(other, scheme) if other is not None else [],
     }
     return render_page(request, "console/tier_version.html", context, partial="version")
 

@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q
 from core.clock import local_date
 from members.tiers._holding import measure, published, read_holding
 from members.tiers.errors import SchemeNotFoundError
-from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
+from members.tiers.models import MemberTier, Tier, TierChange, TierPin, TierScheme
 from members.tiers.rules import is_periodic, match_tier, window_on
 from members.tiers.values import HeldPin, Holding, Measured, Standing, TierSize
 from tenants.brands.context import current_brand
@@ -161,6 +161,12 @@ def list_changes(*, member_id: int, before: int | None = None, limit: int = 50) 
     if before is not None:
         changes = changes.filter(pk__lt=before)
     return list(changes.order_by("-id")[:limit])
+
+
+def list_pins(*, member_id: int) -> list[TierPin]:
+    """Return what staff has set by hand for a member, newest first."""
+    pins = TierPin.objects.filter(member_id=member_id, source=TierPin.Source.OVERRIDE)
+    return list(pins.select_related("tier").order_by("-id"))
 
 
 def tier_as_of(*, member_id: int, at: datetime) -> Tier:

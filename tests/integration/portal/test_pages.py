@@ -33,6 +33,7 @@ def pages(portal: Portal) -> dict[str, tuple[str, str]]:
         "item": (url("item", "towel"), "Redeem for 100 points"),
         "waiting": (url("waiting"), "You are waiting for nothing"),
         "addresses": (url("addresses"), "No addresses kept"),
+        "tier": (url("tier"), "Why I have this tier"),
         "points": (url("points"), "900"),
         "entry": (url("entry", 1), "+1,000"),
         "me": (url("me"), "ann@example.com"),
