@@ -44,7 +44,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mall/draws/tickets/<uuid:key>/", draws.ticket, name="ticket"),
     path("me/addresses/", checkout.addresses, name="addresses"),
     path("me/addresses/<int:address_id>/forget/", checkout.forget_address, name="forget_address"),
-    path("mall/items/<str:code>/", mall.item, name="item"),
     path("tier/", tier.show, name="tier"),
     path("points/", points.index, name="points"),
     path("points/<int:seq>/", points.entry, name="entry"),
