@@ -22,7 +22,9 @@ def open_calendars(spec: BrandSpec, made: Programme, *, at: datetime) -> None:
     rng = random.Random(f"{spec.slug} appointments")
     for given in spec.calendars:
         benefit = made.benefits[given.benefit]
-        for store, _name, _region in spec.stores:
+        for store, _name, region in spec.stores:
+            if not region:
+                continue  # a web shop takes no appointments
             operations.set_calendar(
                 benefit=benefit,
                 store_code=store,

@@ -410,9 +410,9 @@ BEAUTY = BrandSpec(
     budget_name="会员权益预算",
     budget_minor=15_000_000,
     lines=(
-        LineSpec(code="service", name="到店服务", kind="benefit", share_bp=5_000, target="facial"),
+        LineSpec(code="service", name="到店服务", kind="benefit", share_bp=4_600, target="facial"),
         LineSpec(
-            code="gifts", name="礼遇与礼券", kind="benefit", share_bp=2_000, target="birthday-gift"
+            code="gifts", name="礼遇与礼券", kind="benefit", share_bp=2_600, target="birthday-gift"
         ),
         LineSpec(code="points", name="积分成本", kind="points", share_bp=1_500, policy="alert"),
         LineSpec(code="mall", name="积分商城", kind="mall", share_bp=1_000, policy="alert"),
