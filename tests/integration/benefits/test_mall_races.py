@@ -249,7 +249,7 @@ def test_one_notice_pays_an_order_once(committed_brand: Brand, committed_world: 
     now = datetime.now(UTC)
     secret = payments.open_account(provider="test", by=STAFF, at=now).secret
     (member,) = buyers(world, 1)
-    item = world.item(cash_minor=990, points=10, stock=50)
+    item = world.item(cash_minor=990, points=10, stock=ROUNDS)
     for _round in range(ROUNDS):
         order = world.order(member, item, at=now)
         payment = payments.start_payment(order=order, provider="test", by=acting(member), at=now)
