@@ -459,12 +459,16 @@ class Story:
         if self.made.budget is not None:
             open_calendars(self.spec, self.made, at=self.now)
             count_popularity(at=self.now)
+        # Visits of the last days earn points: the figures come after.
+        _deliver(self.now)
         # Uses that were called off later belong to the month of their request.
         for back in range(BUDGET_MONTHS_BACK, -1, -1):
             compute_month(day=first_of(self.today, back=back), at=self.now)
         check_alerts(at=self.now)
         self._wishes()
         _deliver(self.now)
+        # Visits move value segments, too.
+        recompute_scores(on=self.today, at=self.now, full=True)
         seal(at=self.now)
 
     def _wishes(self) -> None:

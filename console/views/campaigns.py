@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -182,7 +182,7 @@ def _show_form(
     )
 
 
-def _mover(move: Callable[..., Any], message: str | Promise) -> Callable[..., HttpResponse]:
+def _mover(move: Callable[..., Any], message: str | Promise) -> Callable[..., HttpResponseBase]:
     @staff_page(p.RULES_PUBLISH, methods=("POST",))
     def moved(request: StaffRequest, campaign_id: int) -> HttpResponse:
         move(campaign_id=campaign_id, by=request.actor, at=clock.now())

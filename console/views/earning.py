@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -184,7 +184,7 @@ def _show_form(
     )
 
 
-def _mover(move: Callable[..., Any], message: str | Promise) -> Callable[..., HttpResponse]:
+def _mover(move: Callable[..., Any], message: str | Promise) -> Callable[..., HttpResponseBase]:
     @staff_page(p.RULES_PUBLISH, methods=("POST",))
     def moved(request: StaffRequest, rule_id: int) -> HttpResponse:
         move(rule_id=rule_id, by=request.actor, at=clock.now())
