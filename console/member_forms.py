@@ -1,5 +1,6 @@
 """Forms about one member."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -109,6 +110,11 @@ class AdjustForm(OnceForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("The member sees it in the points history; it stays in the audit."),
     )
+
+    def __init__(self, *args: Any, wallets: Sequence[tuple[str, str]] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        chooser: Any = self.fields["wallet"]
+        chooser.choices = [*chooser.choices, *wallets]
 
     @property
     def signed_amount(self) -> int:

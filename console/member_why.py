@@ -9,10 +9,11 @@ from benefits.grants.models import Grant
 from benefits.grants.reasons import reason_text
 from benefits.grants.usability import Reason
 from console.earning_words import earning_line, trigger_text
+from console.point_why import partners_of, policy_lines
 from members.activity.models import Refund
 from members.activity.queries import list_refunds_by_key
 from members.earning.queries import Explanation, explain_entries
-from members.points.models import NEVER, Entry
+from members.points.models import WHILE_ACTIVE, Entry
 from members.points.values import EntryView
 from tenants.accounts.queries import list_staff
 
@@ -27,13 +28,21 @@ def entry_rows(entries: Sequence[EntryView], *, wallet: str) -> list[dict[str, A
     earnings = explain_entries(entries=entries, wallet=wallet)
     refunds = _refunds(entries)
     names = staff_names() if any(entry.kind == Entry.Kind.ADJUST for entry in entries) else {}
+    partners = partners_of(entries)
     return [
         {
             "entry": entry,
             "kind": entry.kind.label,
-            "why": _why(entry, earnings=earnings, refunds=refunds, names=names),
+            "why": [
+                *_why(entry, earnings=earnings, refunds=refunds, names=names),
+                *policy_lines(entry, partners=partners, names=names),
+            ],
             "lots": [
-                {"lot": lot, "expires_on": None if lot.expires_on == NEVER else lot.expires_on}
+                {
+                    "lot": lot,
+                    "expires_on": None if lot.expires_on >= WHILE_ACTIVE else lot.expires_on,
+                    "is_by_inactivity": lot.expires_on == WHILE_ACTIVE,
+                }
                 for lot in entry.lots
             ],
         }
@@ -50,7 +59,7 @@ def _refunds(entries: Sequence[EntryView]) -> dict[int, Refund]:
     return {refund.pk: refund for refund in list_refunds_by_key(refund_ids=keys)} if keys else {}
 
 
-def _why(
+def _why(  # noqa: PLR0911 - one answer for each source
     entry: EntryView,
     *,
     earnings: Mapping[int, Explanation],
@@ -75,11 +84,15 @@ def _why(
             ]
         case "merge":
             return [_merge_line(cause) % {"id": entry.source_id}]
+        case "transfer" | "entry":
+            return []
+        case "api_key":
+            return [str(cause.get("reason") or _("By the brand's system"))]
         case "adjustment":
             by = names.get(entry.source_id or 0, _("the system"))
             return [str(cause.get("reason", "")), _("By %(name)s") % {"name": by}]
     if entry.kind == Entry.Kind.EXPIRE:
-        return [_("Not used in time")]
+        return [] if "idle_until" in cause else [_("Not used in time")]
     return [entry.source_type] if entry.source_type else []
 
 

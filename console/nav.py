@@ -51,6 +51,7 @@ _ITEMS = (
     ("orders", "truck", _("Fulfilment"), p.ORDERS_VIEW, _SERVICE),
     ("partners", "building-store", _("Partners"), p.PARTNERS_VIEW, _SERVICE),
     ("budget", "wallet", _("Budget"), p.BUDGET_VIEW, _MONEY),
+    ("wallets", "coins", _("Points and liability"), p.WALLETS_VIEW, _MONEY),
     ("alerts", "bell", _("Alerts"), p.ALERTS_VIEW, _MONEY),
     ("attributes", "forms", _("Member data"), p.MEMBERS_VIEW, _SYSTEM),
     ("imports", "file-import", _("Imports"), p.MEMBERS_EDIT, _SYSTEM),

@@ -24,7 +24,12 @@ from core.errors import InvalidError
 from core.web.responses import hx_redirect, render_page
 from members.activity.queries import get_activity, list_lines_of, list_purchases, list_refunds_of
 from members.earning.queries import list_earnings
-from members.points.queries import get_balance, list_entries, list_lots
+from members.points.queries import (
+    get_balance,
+    list_entries,
+    list_lot_histories,
+    list_wallets,
+)
 from members.profiles.models import Member
 from members.profiles.queries import get_member
 from members.segments.queries import get_score
@@ -37,6 +42,7 @@ from tenants.audit.queries import list_entries as list_audit
 from tenants.brands.context import current_brand
 
 PAGE = 30
+LOTS = 20
 
 Context = dict[str, Any]
 
@@ -119,23 +125,53 @@ def _overview(_request: StaffRequest, member: Member) -> Context:
 
 
 def _points(request: StaffRequest, member: Member) -> Context:
-    wallet = "growth" if request.GET.get("wallet") == "growth" else "points"
+    chosen = _chosen(request)
     after = request.GET.get("after", "")
     found = list_entries(
         owner_id=member.pk,
-        wallet=wallet,
+        wallet=chosen["wallet"],
         before_seq=int(after) if after.isdigit() else None,
         limit=PAGE + 1,
     )
     return {
-        "wallet": wallet,
-        "rows": entry_rows(found[:PAGE], wallet=wallet),
+        **chosen,
+        "rows": entry_rows(found[:PAGE], wallet=chosen["wallet"]),
         "next": str(found[PAGE - 1].seq) if len(found) > PAGE else "",
     }
 
 
-def _lots(_request: StaffRequest, member: Member) -> Context:
-    return {"rows": list_lots(owner_id=member.pk)}
+def _chosen(request: StaffRequest) -> Context:
+    """Return the wallets and which of them is asked for."""
+    wallets, asked = list_wallets(), request.GET.get("wallet", "")
+    return {
+        "wallets": wallets,
+        "wallet": asked if any(row.code == asked for row in wallets) else "points",
+    }
+
+
+def _lots(request: StaffRequest, member: Member) -> Context:
+    chosen = _chosen(request)
+    after = request.GET.get("after", "")
+    found = list_lot_histories(
+        owner_id=member.pk,
+        wallet=chosen["wallet"],
+        before_seq=int(after) if after.isdigit() else None,
+        limit=LOTS + 1,
+    )
+    shown = [
+        history for history in found if len(found) <= LOTS or history.lot.seq != found[-1].lot.seq
+    ]
+    origins = {
+        row["entry"].seq: row
+        for row in entry_rows(
+            [history.origin for history in shown if history.origin], wallet=chosen["wallet"]
+        )
+    }
+    return {
+        **chosen,
+        "rows": [{"history": history, "origin": origins.get(history.lot.seq)} for history in shown],
+        "next": str(shown[-1].lot.seq) if len(shown) < len(found) else "",
+    }
 
 
 def _purchases(request: StaffRequest, member: Member) -> Context:

@@ -27,7 +27,8 @@ from core import clock
 from core.errors import DomainError, NotFoundError
 from members.activity.queries import get_purchase
 from members.earning.operations import record_refund
-from members.points.operations import adjust
+from members.points.operations import ask_adjustment
+from members.points.queries import list_wallets
 from members.profiles import operations
 from members.profiles.models import Member
 from members.profiles.queries import get_member
@@ -109,7 +110,9 @@ def unblock(request: StaffRequest, number: str) -> HttpResponse:
 def adjust_points(request: StaffRequest, number: str) -> HttpResponse:
     """Correct a balance by hand, with a reason."""
     member = get_member(number=number)
-    form = AdjustForm(request.POST or None)
+    form = AdjustForm(
+        request.POST or None, wallets=[(row.code, row.name) for row in list_wallets()[2:]]
+    )
     title, lead = (
         _("Adjust points"),
         _("Growth given by hand moves the tier in the next night, not at once."),
@@ -117,7 +120,7 @@ def adjust_points(request: StaffRequest, number: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, form, title, submit=_("Adjust"), lead=lead)
     try:
-        adjust(
+        done = ask_adjustment(
             owner_id=member.pk,
             wallet=form.cleaned_data["wallet"],
             amount=form.signed_amount,
@@ -129,6 +132,10 @@ def adjust_points(request: StaffRequest, number: str) -> HttpResponse:
     except DomainError as error:
         refuse(form, error)
         return _show(request, form, title, submit=_("Adjust"), lead=lead)
+    if done.posting is None:
+        return _finish(
+            request, member, _("This is more than you may adjust alone: it waits for consent.")
+        )
     return _finish(request, member, _("The balance is adjusted."))
 
 

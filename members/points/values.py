@@ -188,7 +188,9 @@ class Balance:
     `available` can be spent now; it is below zero when the owner owes points. `pending` waits,
     `held` is set aside, `expiring_30d` is the part of `available` whose last good day is within
     30 days. `spent` and `expired` are totals since the beginning: points given back no longer
-    count as spent. `total` = available + pending + held.
+    count as spent. `total` = available + pending + held. `owed` is what later credits pay of
+    points that could not be taken back; `good_until` is the last good day of points that are good
+    while their owner is active; `requests` is how many adjustments wait for consent.
     """
 
     available: int
@@ -197,6 +199,9 @@ class Balance:
     expiring_30d: int
     spent: int
     expired: int
+    owed: int = 0
+    good_until: date | None = None
+    requests: int = 0
 
     @property
     def total(self) -> int:

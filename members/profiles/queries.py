@@ -92,6 +92,12 @@ def count_members() -> int:
     return Member.objects.exclude(status__in=gone).count()
 
 
+def list_members_by_id(*, ids: Iterable[int]) -> dict[int, Member]:
+    """Return members by their keys, personal data included; those who are not there are left out."""
+    found = Member.objects.select_related("personal").filter(pk__in=list(ids))
+    return {member.pk: member for member in found}
+
+
 def member_ids(*, external_ids: Iterable[str]) -> dict[str, int]:
     """Return the keys of those external ids that belong to a member, merged ones' survivors."""
     members = Member.objects.filter(external_id__in=list(external_ids))

@@ -14,6 +14,9 @@ MEMBERS_EDIT: Final = "members.edit"
 MEMBERS_SETUP: Final = "members.setup"
 MEMBERS_ERASE: Final = "members.erase"
 POINTS_ADJUST: Final = "points.adjust"
+POINTS_APPROVE: Final = "points.approve"
+WALLETS_VIEW: Final = "wallets.view"
+WALLETS_EDIT: Final = "wallets.edit"
 SEGMENTS_VIEW: Final = "segments.view"
 SEGMENTS_EDIT: Final = "segments.edit"
 SEGMENTS_EXPORT: Final = "segments.export"
@@ -60,6 +63,8 @@ ROLES: Final[dict[str, frozenset[str]]] = {
         MEMBERS_SETUP,
         MEMBERS_ERASE,
         POINTS_ADJUST,
+        POINTS_APPROVE,
+        WALLETS_EDIT,
         SEGMENTS_EDIT,
         SEGMENTS_EXPORT,
         TIERS_EDIT,
@@ -74,13 +79,14 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     },
     StaffMember.Role.ANALYST: _VIEWS | {SEGMENTS_EDIT},
     StaffMember.Role.FINANCE: _VIEWS
-    | {BUDGET_EDIT, RESERVE_ASK, RESERVE_APPROVE, ALERTS_EDIT, AUDIT_VIEW},
+    | {POINTS_APPROVE, BUDGET_EDIT, RESERVE_ASK, RESERVE_APPROVE, ALERTS_EDIT, AUDIT_VIEW},
     StaffMember.Role.SUPPORT: frozenset(
         {
             OVERVIEW_VIEW,
             MEMBERS_VIEW,
             MEMBERS_EDIT,
             POINTS_ADJUST,
+            WALLETS_VIEW,
             BENEFITS_VIEW,
             MALL_VIEW,
             ORDERS_VIEW,

@@ -18,6 +18,7 @@ from members.points.operations.adjustments import (
     adjust,
     approve_adjustment,
     ask_adjustment,
+    person_behind,
     refuse_adjustment,
     withdraw_adjustment,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "open_accounts",
     "open_accounts_chunk",
     "open_accounts_for",
+    "person_behind",
     "redeem",
     "refuse_adjustment",
     "release",

@@ -55,7 +55,7 @@ def pages(world: MembersWorld, at: datetime) -> dict[str, str]:
         home: "ann1@example.com",
         home + "?tab=points": "One for one: CN¥600.00 × 1 per CN¥1.00",
         home + "?tab=points&wallet=growth": "Refund back-1 of purchase order-1",
-        home + "?tab=lots": "Lots with something left",
+        home + "?tab=lots": "Lot and where it came from",
         home + "?tab=purchases": "−CN¥50.00",
         home + "?tab=usable": "Members alike",
         home + "?tab=grants": "Take back",
