@@ -2,66 +2,68 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.db import connection
-
-from members.points.models import FIRST_DAY, Account, Entry, Lot
+from members.points.models import FIRST_DAY, Entry, Lot
 from members.points.values import EntryView, LotHistory, LotMove, LotView
 
-_MOVES: Final = """
-SELECT e.seq, e.kind, e.at, e.ref_seq, e.source_type, e.source_id,
-       e.lots[i], e.lots[i + 1], e.lots[i + 2]
-FROM members_entry e CROSS JOIN generate_series(1, cardinality(e.lots), 3) AS i
-WHERE e.account_id = %s AND e.seq >= %s AND e.lots[i + 1] = ANY (%s)
-ORDER BY e.seq, i
-"""
+# Entries of an account that touched one of these lots.
+_TOUCHED: Final = (
+    "EXISTS (SELECT FROM generate_series(1, cardinality(members_entry.lots), 3) AS i "
+    "WHERE members_entry.lots[i + 1] = ANY (%s))"
+)
+_FATES: Final = ("spent", "held", "expired", "reversed")
 _KIND = Entry.Kind
 
 Key = tuple[date, int]
 
 
-def page_of_lots(account: Account, *, before: int | None, limit: int) -> list[Lot]:
-    """Return lots, the newest first; those that one entry made stay together."""
-    lots = Lot.objects.filter(account=account)
-    if before is not None:
-        lots = lots.filter(seq__lt=before)
-    page = list(lots.order_by("-seq", "expires_on")[:limit])
+def page_of_lots(*, before: int | None, limit: int, **account: Any) -> list[Lot]:
+    """Return lots with their account, the newest first; those that one entry made stay together."""
+    lots = Lot.objects.filter(**account).select_related("account").order_by("-seq", "expires_on")
+    page = list((lots if before is None else lots.filter(seq__lt=before))[:limit])
     if len(page) == limit:
         last = page[-1].seq
-        page = [lot for lot in page if lot.seq != last] + list(
-            Lot.objects.filter(account=account, seq=last).order_by("expires_on")
-        )
+        page = [lot for lot in page if lot.seq != last] + list(lots.filter(seq=last))
     return page
 
 
+def entries_of(lots: Sequence[Lot]) -> list[Entry]:
+    """Return all entries that touched lots of one account, in their order: their credits too."""
+    seqs = sorted({lot.seq for lot in lots})
+    if not seqs:
+        return []
+    found = Entry.objects.filter(account_id=lots[0].account_id, seq__gte=seqs[0])
+    return list(found.extra(where=[_TOUCHED], params=[seqs]).order_by("seq"))  # noqa: S610 - fixed text
+
+
 def histories_of(
-    account: Account,
     lots: Sequence[Lot],
+    entries: Sequence[Entry],
     *,
     views: Sequence[LotView],
     origins: dict[int, EntryView],
 ) -> list[LotHistory]:
     """Return what became of each lot; `views` and `lots` are in the same order."""
-    seqs = sorted({lot.seq for lot in lots})
     moves: dict[Key, list[LotMove]] = {}
     sums: dict[Key, dict[str, int]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_MOVES, [account.pk, seqs[0] if seqs else 0, seqs])
-        for seq, number, at, ref, source, source_id, day, lot_seq, points in cursor.fetchall():
-            key = (FIRST_DAY + timedelta(days=day), lot_seq)
-            kind = _KIND(number)
-            moves.setdefault(key, []).append(LotMove(seq, kind, at, points, source, source_id))
-            fate = sums.setdefault(key, dict.fromkeys(("spent", "held", "expired", "reversed"), 0))
-            for name, change in _fate(kind, points, own=seq == lot_seq, is_undone=ref is not None):
+    for entry in entries:
+        kind, is_undone = _KIND(entry.kind), entry.ref_seq is not None
+        changes = zip(entry.lots[0::3], entry.lots[1::3], entry.lots[2::3], strict=True)
+        for number, lot_seq, points in changes:
+            key = (FIRST_DAY + timedelta(days=number), lot_seq)
+            moves.setdefault(key, []).append(
+                LotMove(entry.seq, kind, entry.at, points, entry.source_type, entry.source_id)
+            )
+            fate = sums.setdefault(key, dict.fromkeys(_FATES, 0))
+            for name, change in _fate(kind, points, own=entry.seq == lot_seq, is_undone=is_undone):
                 fate[name] += change
-    nothing = dict.fromkeys(("spent", "held", "expired", "reversed"), 0)
     return [
         LotHistory(
             lot=view,
             origin=origins.get(lot.seq),
             moves=tuple(moves.get((lot.expires_on, lot.seq), ())),
-            **sums.get((lot.expires_on, lot.seq), nothing),
+            **sums.get((lot.expires_on, lot.seq), dict.fromkeys(_FATES, 0)),
         )
         for lot, view in zip(lots, views, strict=True)
     ]

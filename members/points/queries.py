@@ -11,7 +11,7 @@ from django.db.models import BigIntegerField, Count, F, Sum
 from django.db.models.functions import Coalesce
 
 from members.points._calls import brand_day, wallet_id
-from members.points._lot_history import histories_of, page_of_lots
+from members.points._lot_history import entries_of, histories_of, page_of_lots
 from members.points.errors import AccountMissingError, RequestMissingError
 from members.points.models import (
     FIRST_DAY,
@@ -316,16 +316,19 @@ def list_lot_histories(
 
     `before_seq` is the last number already seen.
     """
-    account = Account.objects.filter(owner_id=owner_id, wallet_id=wallet_id(wallet)).first()
-    if account is None:
-        return []
-    lots = page_of_lots(account, before=before_seq, limit=limit)
-    made = Entry.objects.filter(account=account, seq__in={lot.seq for lot in lots})
+    lots = page_of_lots(
+        account__owner_id=owner_id,
+        account__wallet_id=wallet_id(wallet),
+        before=before_seq,
+        limit=limit,
+    )
+    entries = entries_of(lots)
+    made = {lot.seq for lot in lots}
     return histories_of(
-        account,
         lots,
-        views=[lot_view(lot, good_until=account.good_until) for lot in lots],
-        origins={entry.seq: entry_view(entry) for entry in made},
+        entries,
+        views=[lot_view(lot, good_until=lot.account.good_until) for lot in lots],
+        origins={entry.seq: entry_view(entry) for entry in entries if entry.seq in made},
     )
 
 
