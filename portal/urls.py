@@ -14,6 +14,7 @@ from portal.views import (
     my_data,
     points,
     tier,
+    transfers,
 )
 
 app_name = "portal"
@@ -46,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me/addresses/<int:address_id>/forget/", checkout.forget_address, name="forget_address"),
     path("tier/", tier.show, name="tier"),
     path("points/", points.index, name="points"),
+    path("points/send/", transfers.send, name="send_points"),
     path("points/<int:seq>/", points.entry, name="entry"),
     path("me/", me.index, name="me"),
     path("me/edit/", me.edit, name="edit"),

@@ -79,7 +79,8 @@ _BALANCE: Final = """
 SELECT least(a.balance, 0) + l.available, l.pending, a.held + f.held, l.expiring,
        j.redeemed + j.captured, j.expired, a.owed, a.good_until,
        (SELECT count(*) FROM members_adjustmentrequest r
-        WHERE r.owner_id = a.owner_id AND r.wallet_id = a.wallet_id AND r.state = 'pending')
+        WHERE r.owner_id = a.owner_id AND r.wallet_id = a.wallet_id AND r.state = 'pending'),
+       (SELECT w.transfers_on FROM members_wallet w WHERE w.id = a.wallet_id)
 FROM members_account a
 CROSS JOIN LATERAL (
     WITH RECURSIVE merged AS (

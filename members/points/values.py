@@ -190,7 +190,8 @@ class Balance:
     30 days. `spent` and `expired` are totals since the beginning: points given back no longer
     count as spent. `total` = available + pending + held. `owed` is what later credits pay of
     points that could not be taken back; `good_until` is the last good day of points that are good
-    while their owner is active; `requests` is how many adjustments wait for consent.
+    while their owner is active; `requests` is how many adjustments wait for consent;
+    `may_transfer` says that the wallet lets members pass points on.
     """
 
     available: int
@@ -202,6 +203,7 @@ class Balance:
     owed: int = 0
     good_until: date | None = None
     requests: int = 0
+    may_transfer: bool = False
 
     @property
     def total(self) -> int:

@@ -16,6 +16,7 @@ from members.points.models import Entry
 from members.points.values import EntryView, LotView
 from portal.access import MemberRequest, member_page
 from portal.nav import shell
+from portal.point_facts import policy_facts
 from portal.reasons import entry_title
 from tenants.brands.context import current_brand
 
@@ -89,7 +90,7 @@ def entry(request: MemberRequest, seq: int) -> HttpResponse:
 
 def _facts(entry: EntryView) -> list[tuple[str, str]]:
     cause = entry.cause or {}
-    facts: list[tuple[str, str]] = []
+    facts: list[tuple[str, str]] = policy_facts(entry)
     if cause.get("reason"):
         facts.append((_("Reason"), str(cause["reason"])))
     found = explain_entries(entries=[entry], wallet=WALLET).get(entry.seq)

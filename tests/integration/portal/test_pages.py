@@ -50,8 +50,8 @@ ACTIONS = {
 }  # fmt: skip
 # For people who are not signed in yet.
 OPEN = {"claim", "finish_claim"}
-# Looked at in `test_appointments` and `test_mall`.
-ELSEWHERE = {"slots", "reschedule", "test_payment", "draw", "ticket"}
+# Looked at in `test_appointments`, `test_mall` and `test_point_rules`.
+ELSEWHERE = {"slots", "reschedule", "test_payment", "draw", "ticket", "send_points"}
 
 
 def test_each_address_is_looked_at_here(portal: Portal) -> None:
