@@ -11,6 +11,7 @@ from core.actors import SYSTEM, Actor
 from members.points.models import AdjustmentRequest, Entry
 from members.points.operations import change_wallet, create_wallet, snapshot_liability
 from tenants.accounts.keys import create_api_key
+from tenants.brands.context import current_brand
 from tests.integration.api.conftest import Api
 
 SCOPES = ["members:write", "members:read", "points:read", "points:write", "points:approve"]
@@ -126,8 +127,9 @@ def test_points_are_passed_on_where_the_brand_allows_it(api: Api) -> None:
 
 
 def test_liability_of_days(api: Api) -> None:
-    yesterday = (clock.now() - timedelta(days=1)).date()
-    snapshot_liability(since=yesterday, until=clock.now().date(), at=clock.now())
+    today = clock.today(current_brand().timezone)
+    yesterday = today - timedelta(days=1)
+    snapshot_liability(since=yesterday, until=today, at=clock.now())
     items = api("GET", f"points/liability?from={yesterday}").json()["items"]
     assert [row["outstanding"] for row in items] == [0, 1000]
     assert api("GET", "points/liability?from=2020-01-01").status_code == 422
