@@ -33,9 +33,9 @@ def index(request: StaffRequest) -> HttpResponse:
     """Show the ladder in force, who moved lately, and the versions of the scheme."""
     now = clock.now()
     today = clock.today(current_brand().timezone)
-    scheme = queries.get_scheme(on=today)
-    sizes = queries.tier_sizes(on=today)
     schemes = queries.list_schemes()
+    scheme = next((row for row in schemes if row.is_in_force(today)), None)
+    sizes = queries.tier_sizes(on=today)
     metrics = {row.version: row.metric for row in schemes}
     context = {
         **shell(request, active="tiers"),

@@ -1,5 +1,7 @@
 """Tier schemes, the tier each member holds, and the evidence of every change."""
 
+from datetime import date
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -74,6 +76,12 @@ class TierScheme(models.Model):
 
     def __str__(self) -> str:
         return f"v{self.version}"
+
+    def is_in_force(self, on: date) -> bool:
+        """Say whether its day has come; of several, the highest version is the one in force."""
+        return (
+            self.status != self.Status.DRAFT and self.starts_on is not None and self.starts_on <= on
+        )
 
 
 class Tier(models.Model):

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum, Value
 from django.db.models.functions import TruncMonth
 
 from members.tiers.errors import PlanNotFoundError, TermNotFoundError
 from members.tiers.models import PaidPlan, PaidTerm
 from members.tiers.rules import add_months
 from tenants.brands.context import current_brand
+
+_NOTHING = Value(0, output_field=BigIntegerField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +93,27 @@ def list_revenue(*, first: date, until: date) -> Sequence[PaidMonth]:
     """
     zone = ZoneInfo(current_brand().timezone)
     span = tuple(datetime.combine(on, time(), tzinfo=zone) for on in (first, until))
-    paid = {
-        row["month"].date(): (row["terms"], row["amount"])
-        for row in PaidTerm.objects.filter(paid_at__gte=span[0], paid_at__lt=span[1])
+    paid = (
+        PaidTerm.objects.filter(paid_at__gte=span[0], paid_at__lt=span[1])
         .annotate(month=TruncMonth("paid_at", tzinfo=zone))
-        .values("month")
-        .annotate(terms=Count("pk"), amount=Sum("price_minor"))
-    }
-    returned = {
-        row["month"].date(): row["amount"]
-        for row in PaidTerm.objects.filter(refunded_at__gte=span[0], refunded_at__lt=span[1])
+        .values_list("month")
+        .annotate(terms=Count("pk"), paid=Sum("price_minor"), refunded=_NOTHING)
+    )
+    returned = (
+        PaidTerm.objects.filter(refunded_at__gte=span[0], refunded_at__lt=span[1])
         .annotate(month=TruncMonth("refunded_at", tzinfo=zone))
-        .values("month")
-        .annotate(amount=Sum("refunded_minor"))
-    }
+        .values_list("month")
+        .annotate(terms=_NOTHING, paid=_NOTHING, refunded=Sum("refunded_minor"))
+    )
+    found: dict[date, tuple[int, int, int]] = {}
+    for at, *figures in paid.union(returned, all=True):
+        before = found.get(at.date(), (0, 0, 0))
+        terms, amount, back = (one + other for one, other in zip(before, figures, strict=True))
+        found[at.date()] = (terms, amount, back)
     months: list[PaidMonth] = []
     month = first.replace(day=1)
     while month < until:
-        terms, amount = paid.get(month, (0, 0))
-        months.append(PaidMonth(month, terms, amount, returned.get(month, 0)))
+        months.append(PaidMonth(month, *found.get(month, (0, 0, 0))))
         month = add_months(month, 1)
     return months
 

@@ -210,5 +210,9 @@ def count_moves(*, since: datetime) -> Mapping[str, int]:
 
 
 def count_in_grace() -> int:
-    """Return how many members will lose their tier unless they earn it again in time."""
-    return MemberTier.objects.filter(grace_until__isnull=False).count()
+    """Return how many were told that they will lose their tier: by the metric, or as a pin ends."""
+    falling = MemberTier.objects.filter(grace_until__isnull=False, earned_tier__isnull=True)
+    ending = TierPin.objects.filter(
+        told_at__isnull=False, applied_at__isnull=False, ended_at__isnull=True
+    )
+    return falling.values_list("pk").union(ending.values_list("member_id")).count()
