@@ -40,6 +40,7 @@ SCOPES = (
     ("points:write", _l("Change and hold points")),
     ("points:approve", _l("Consent to adjustments of others")),
     ("benefits:read", _l("Read benefits and redemptions")),
+    ("grants:write", _l("Give benefits and take them back")),
     ("redemptions:write", _l("Redeem benefits")),
     ("mall:read", _l("Read the points mall")),
     ("mall:write", _l("Order in the points mall")),

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from django.db import connection
 
 from members.tiers.models import Tier
-from members.tiers.queries import list_tiers
+from members.tiers.queries import known_tiers, list_tiers
 from members.tiers.rules import match_tier
 
 # A member's tier at the start is where the first change since then came from, or, without a
@@ -51,7 +51,7 @@ def tier_moves(*, since: datetime, on: date) -> list[TierMove]:
     with connection.cursor() as cursor:
         cursor.execute(_SQL, {"since": since})
         rows = cursor.fetchall()
-    known = Tier.objects.in_bulk({key for row in rows for key in row[1:3] if key is not None})
+    known = known_tiers(tiers, {key for row in rows for key in row[1:3] if key is not None})
     counted: Counter[tuple[int, int]] = Counter()
     for is_new, before, now, members in rows:
         rank = 0 if is_new else match_tier(tiers, known.get(before)).rank

@@ -1,6 +1,6 @@
 """Reading tiers: the scheme in force, where a member stands, sizes, moves and history."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 from django.db import connection
@@ -143,11 +143,18 @@ def tier_sizes(*, on: date) -> list[TierSize]:
     with connection.cursor() as cursor:
         cursor.execute(_SIZES)
         counted = dict(cursor.fetchall())
-    known = Tier.objects.in_bulk([key for key in counted if key is not None])
+    known = known_tiers(tiers, {key for key in counted if key is not None})
     sizes = dict.fromkeys((tier.pk for tier in tiers), 0)
     for key, members in counted.items():
         sizes[match_tier(tiers, known.get(key)).pk] += members
     return [TierSize(tier, sizes[tier.pk]) for tier in tiers]
+
+
+def known_tiers(tiers: Sequence[Tier], keys: Collection[int]) -> dict[int, Tier]:
+    """Return tiers by key: those at hand, and those of earlier schemes by one query if needed."""
+    found = {tier.pk: tier for tier in tiers}
+    missing = [key for key in keys if key not in found]
+    return found | Tier.objects.in_bulk(missing) if missing else found
 
 
 def list_changes(*, member_id: int, before: int | None = None, limit: int = 50) -> list[TierChange]:

@@ -10,7 +10,7 @@ from benefits.insights.registry import Todo, register_todo
 from partners.orders import member_data
 from partners.orders.channel import PartnerChannel
 from partners.orders.jobs import run_scorecards, run_timeouts
-from partners.orders.queries import count_late, count_unassigned
+from partners.orders.queries import count_for_staff
 from tenants.events.models import Event
 from tenants.events.registry import register_audience
 from tenants.jobs.registry import daily, every, register_job
@@ -24,34 +24,29 @@ def hear_own_orders(event: Event) -> list[int]:
     return [partner_id] if isinstance(partner_id, int) else []
 
 
-def unassigned_orders(at: datetime) -> list[Todo]:
-    """Return a card when orders wait for staff because no partner takes them."""
-    count = count_unassigned()
-    if not count:
-        return []
-    text = ngettext_lazy(
-        "%(count)d order has no partner", "%(count)d orders have no partner", count
-    ) % {"count": count}
-    return [
-        Todo(
-            kind="orders.unassigned",
-            text=text,
-            badge=_("Partners"),
-            severity="danger",
-            count=count,
+def orders_for_staff(at: datetime) -> list[Todo]:
+    """Return cards when orders have no partner, or partners are late with what they accepted."""
+    unassigned, late = count_for_staff(at=at)
+    cards = []
+    if unassigned:
+        text = ngettext_lazy(
+            "%(count)d order has no partner", "%(count)d orders have no partner", unassigned
+        ) % {"count": unassigned}
+        cards.append(
+            Todo(
+                kind="orders.unassigned",
+                text=text,
+                badge=_("Partners"),
+                severity="danger",
+                count=unassigned,
+            )
         )
-    ]
-
-
-def late_orders(at: datetime) -> list[Todo]:
-    """Return a card when partners are late with what they have accepted."""
-    count = count_late(at=at)
-    if not count:
-        return []
-    text = ngettext_lazy("%(count)d order is late", "%(count)d orders are late", count) % {
-        "count": count
-    }
-    return [Todo(kind="orders.late", text=text, badge=_("Partners"), count=count)]
+    if late:
+        text = ngettext_lazy("%(count)d order is late", "%(count)d orders are late", late) % {
+            "count": late
+        }
+        cards.append(Todo(kind="orders.late", text=text, badge=_("Partners"), count=late))
+    return cards
 
 
 def register() -> None:
@@ -59,8 +54,7 @@ def register() -> None:
     member_data.register()
     register_channel("partner", PartnerChannel())
     register_audience(hear_own_orders)
-    register_todo(unassigned_orders)
-    register_todo(late_orders)
+    register_todo(orders_for_staff)
     register_job(
         "orders.timeouts",
         title=_("Pass on unanswered offers"),

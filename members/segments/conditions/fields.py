@@ -7,7 +7,7 @@ alias of its source; the same expression gives the fact of one member.
 Some fields take arguments (“used benefit X in N days”). They are registered as a `Template`; with
 its arguments it makes a `Field` like any other, whose name holds them:
 `used_benefit(benefit=tea,days=90)`. The catalogue finds such a field by that name, so whoever
-works with names of fields need not know of arguments. See ADR 0012.
+works with names of fields need not know of arguments. See ADR 0014.
 """
 
 import re

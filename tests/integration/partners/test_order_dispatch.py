@@ -19,7 +19,7 @@ from partners.orders.models import (
     FulfilmentOrder,
     OrderTransition,
 )
-from partners.orders.registrations import hear_own_orders, unassigned_orders
+from partners.orders.registrations import hear_own_orders, orders_for_staff
 from partners.pool import operations as pool
 from partners.pool.models import CapacityDay, Offering
 from tenants.events.models import Event, WebhookDelivery
@@ -105,7 +105,7 @@ def test_declines_go_down_the_ranking_to_nobody(
     assert last.data["left_out"] == {"already_asked": 3}
     assert last.data["partner_id"] is None
     assert Redemption.objects.get(pk=order.redemption_id).state == "requested"
-    assert [(todo.kind, todo.count) for todo in unassigned_orders(at)] == [("orders.unassigned", 1)]
+    assert [(todo.kind, todo.count) for todo in orders_for_staff(at)] == [("orders.unassigned", 1)]
     assert broken() == []
 
 
@@ -131,7 +131,7 @@ def test_nobody_to_ask_leaves_the_order_with_staff(
     order = orders.redispatch(order=order, by=STAFF, at=at)
     assert order.state == "offered"
     assert events(order) == ["unassigned", "redispatched", "offered"]
-    assert unassigned_orders(at) == []
+    assert orders_for_staff(at) == []
     assert broken() == []
 
 

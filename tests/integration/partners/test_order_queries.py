@@ -14,7 +14,7 @@ from partners.orders import operations as orders
 from partners.orders import queries
 from partners.orders.errors import OrderNotFoundError
 from partners.orders.models import FulfilmentOrder
-from partners.orders.registrations import late_orders
+from partners.orders.registrations import orders_for_staff
 from partners.pool import operations as pool
 from partners.pool.models import PartnerScore
 from partners.pool.queries import Record
@@ -198,11 +198,11 @@ def test_the_board_runs_the_clock_of_each_state(
 def test_late_orders_wait_for_staff(pair: tuple[Any, int, int], world: World, at: datetime) -> None:
     order = orders.accept(order=world.order(pair[0]), by=STAFF, at=at)
     assert order.due_at is not None
-    assert late_orders(order.due_at) == []
+    assert orders_for_staff(order.due_at) == []
     later = order.due_at + timedelta(seconds=1)
-    assert [(todo.kind, todo.count) for todo in late_orders(later)] == [("orders.late", 1)]
+    assert [(todo.kind, todo.count) for todo in orders_for_staff(later)] == [("orders.late", 1)]
     orders.fulfil(order=order, override_reason="ok", by=STAFF, at=later)
-    assert late_orders(later) == []
+    assert orders_for_staff(later) == []
 
 
 def test_the_board_shows_the_most_urgent(
