@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import caches
@@ -28,6 +29,9 @@ from tenants.jobs import publishing
 from tests.database import BRAND, OTHER_BRAND, close_pool, copy_database, drop_database
 
 _numbers = itertools.count(1)
+# A busy machine is no fault of the code: examples are not timed one by one.
+hypothesis.settings.register_profile("tessera", deadline=None)
+hypothesis.settings.load_profile("tessera")
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,9 @@ def recompute_scores(*, on: date, at: datetime, full: bool = False) -> ScoreRun:
             "SELECT set_config('statement_timeout', '600s', true), "
             "set_config('work_mem', '64MB', true)"
         )
+        # Runs take turns: one that began before another's end would neither see the marks of late
+        # activity that the other took nor what it wrote for them.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' scores'))")
         last = ScoreRun.objects.order_by("-as_of").first()
         rolls = last is not None and not full and last.as_of <= on <= last.as_of + _LONGEST_ROLL
         scheme = get_scheme()

@@ -53,3 +53,44 @@ def test_mark_of_an_open_transaction_waits_for_the_next_run(committed_brand: Bra
     assert MemberScore.objects.get(pk=member.pk).frequency == 1
     assert LateActivity.objects.count() == 0
     assert check_scores() == []
+
+
+def test_two_runs_take_turns(committed_brand: Brand) -> None:
+    member = enrol(external_id="late", at=AT - timedelta(days=500), by=SYSTEM)
+    recompute_scores(on=AS_OF, at=AT)
+    MemberDay.objects.create(
+        member=member, on_date=AS_OF - timedelta(days=9), orders=1, spend_minor=100
+    )
+    mark_late(member_ids=[member.pk])
+    scored, may_commit, second_is_done = Event(), Event(), Event()
+
+    def first() -> None:
+        try:
+            with tenant_context(committed_brand), transaction.atomic():
+                recompute_scores(on=AS_OF + timedelta(days=1), at=AT)
+                scored.set()
+                may_commit.wait(timeout=20)
+        finally:
+            connection.close()
+
+    def second() -> None:
+        try:
+            with tenant_context(committed_brand):
+                recompute_scores(on=AS_OF + timedelta(days=1), at=AT)
+                second_is_done.set()
+        finally:
+            connection.close()
+
+    threads = [Thread(target=first), Thread(target=second)]
+    threads[0].start()
+    try:
+        assert scored.wait(timeout=20)
+        threads[1].start()
+        assert not second_is_done.wait(timeout=0.3)
+    finally:
+        may_commit.set()
+        for thread in threads:
+            thread.join(timeout=20)
+    assert second_is_done.is_set()
+    assert MemberScore.objects.get(pk=member.pk).frequency == 1
+    assert check_scores() == []
