@@ -51,7 +51,9 @@ def tier_moves(*, since: datetime, on: date) -> list[TierMove]:
     with connection.cursor() as cursor:
         cursor.execute(_SQL, {"since": since})
         rows = cursor.fetchall()
-    known = known_tiers(tiers, {key for row in rows for key in row[1:3] if key is not None})
+    known = known_tiers(
+        tiers=tiers, keys={key for row in rows for key in row[1:3] if key is not None}
+    )
     counted: Counter[tuple[int, int]] = Counter()
     for is_new, before, now, members in rows:
         rank = 0 if is_new else match_tier(tiers, known.get(before)).rank

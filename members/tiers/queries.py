@@ -143,14 +143,14 @@ def tier_sizes(*, on: date) -> list[TierSize]:
     with connection.cursor() as cursor:
         cursor.execute(_SIZES)
         counted = dict(cursor.fetchall())
-    known = known_tiers(tiers, {key for key in counted if key is not None})
+    known = known_tiers(tiers=tiers, keys={key for key in counted if key is not None})
     sizes = dict.fromkeys((tier.pk for tier in tiers), 0)
     for key, members in counted.items():
         sizes[match_tier(tiers, known.get(key)).pk] += members
     return [TierSize(tier, sizes[tier.pk]) for tier in tiers]
 
 
-def known_tiers(tiers: Sequence[Tier], keys: Collection[int]) -> dict[int, Tier]:
+def known_tiers(*, tiers: Sequence[Tier], keys: Collection[int]) -> dict[int, Tier]:
     """Return tiers by key: those at hand, and those of earlier schemes by one query if needed."""
     found = {tier.pk: tier for tier in tiers}
     missing = [key for key in keys if key not in found]
