@@ -43,8 +43,7 @@ def problem(
         body["request_id"] = request_id
     if errors:
         body["errors"] = errors
-    body.update({key: value for key, value in extra.items() if key not in body})
-    return body
+    return {**extra, **body}
 
 
 def _flatten(detail: Any, pointer: str = "") -> list[dict[str, str]]:

@@ -152,8 +152,8 @@ def close_day(
         # Whoever books holds the calendar shared: no appointment arrives meanwhile.
         BookingCalendar.objects.select_for_update().get(pk=calendar.pk)
         booked = queries.list_appointments(
-            calendar=calendar, from_on=on, to_on=on + timedelta(days=1)
-        )
+            calendars=[calendar], from_on=on, to_on=on + timedelta(days=1)
+        )[calendar.pk]
         if booked:
             raise BookedDayError(bookings=len(booked))
         row, created = ClosedDay.objects.get_or_create(

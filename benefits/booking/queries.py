@@ -1,6 +1,6 @@
 """Reading calendars: what is free, who comes when."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from benefits.booking._times import starts_of_day
 from benefits.booking.errors import UnknownCalendarError
-from benefits.booking.models import BookingCalendar, ClosedDay, OpeningHours, Slot, SlotBooking
+from benefits.booking.models import BookingCalendar, ClosedDay, Slot, SlotBooking
 from benefits.booking.values import Appointment, DayOfSlots, FreeSlot, Hours
 from core import clock
 from tenants.brands.context import current_brand
@@ -21,7 +21,7 @@ def list_calendars(*, benefit_id: int, active_only: bool = True) -> list[Booking
     found = BookingCalendar.objects.filter(benefit_id=benefit_id)
     if active_only:
         found = found.filter(is_active=True)
-    return list(found.prefetch_related("hours").order_by("store_code"))
+    return list(found.prefetch_related("hours", "closed_days").order_by("store_code"))
 
 
 def is_bookable(*, benefit_id: int) -> bool:
@@ -44,15 +44,15 @@ def get_calendar(*, benefit_id: int, store_code: str) -> BookingCalendar:
 
 def list_hours(*, calendar: BookingCalendar) -> list[Hours]:
     """Return the opening hours of a calendar in the order of the week."""
-    rows = OpeningHours.objects.filter(calendar=calendar)
-    return sorted(Hours(row.weekday, row.opens_minute, row.closes_minute) for row in rows)
+    return sorted(
+        Hours(row.weekday, row.opens_minute, row.closes_minute) for row in calendar.hours.all()
+    )
 
 
 def list_closed_days(*, calendar: BookingCalendar, since: date) -> list[ClosedDay]:
     """Return the closed days from a day on."""
-    return list(
-        ClosedDay.objects.filter(calendar=calendar, closed_on__gte=since).order_by("closed_on")
-    )
+    found = [row for row in calendar.closed_days.all() if row.closed_on >= since]
+    return sorted(found, key=lambda row: row.closed_on)
 
 
 def list_free_slots(
@@ -128,16 +128,19 @@ def get_appointment(*, taken_for: str) -> Appointment | None:
 
 
 def list_appointments(
-    *, calendar: BookingCalendar, from_on: date, to_on: date
-) -> list[Appointment]:
-    """Return the appointments of the days [`from_on`, `to_on`), in their order."""
+    *, calendars: Sequence[BookingCalendar], from_on: date, to_on: date
+) -> dict[int, list[Appointment]]:
+    """Return the appointments of the days [`from_on`, `to_on`) by calendar, in their order."""
     zone = ZoneInfo(current_brand().timezone)
     rows = _bookings().filter(
         Q(slot__starts_at__gte=datetime(from_on.year, from_on.month, from_on.day, tzinfo=zone)),
         Q(slot__starts_at__lt=datetime(to_on.year, to_on.month, to_on.day, tzinfo=zone)),
-        slot__calendar=calendar,
+        slot__calendar__in=calendars,
     )
-    return [appointment_of(row) for row in rows.order_by("slot__starts_at", "pk")]
+    found: dict[int, list[Appointment]] = {calendar.pk: [] for calendar in calendars}
+    for row in rows.order_by("slot__starts_at", "pk"):
+        found[row.slot.calendar_id].append(appointment_of(row))
+    return found
 
 
 def _bookings() -> QuerySet[SlotBooking]:

@@ -18,6 +18,7 @@ from benefits.catalogue.models import Benefit
 from benefits.catalogue.queries import get_benefit
 from benefits.grants import operations as grants
 from benefits.grants.appointments import get_appointment, redemption_id_of
+from benefits.grants.models import Redemption
 from benefits.grants.queries import get_redemption, list_by_id
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse, show_form
@@ -51,20 +52,23 @@ def appointments_tab(benefit: Benefit, *, from_on: str) -> dict[str, Any]:
     today = clock.today(brand.timezone)
     first = _day(from_on) or today
     names = store_names()
-    rows = []
-    for calendar in queries.list_calendars(benefit_id=benefit.pk, active_only=False):
-        found = queries.list_appointments(
-            calendar=calendar, from_on=first, to_on=first + timedelta(days=AGENDA_DAYS)
-        )
-        rows.append(
-            {
-                "calendar": calendar,
-                "store": names.get(calendar.store_code, calendar.store_code) or _("Any store"),
-                "hours": _by_weekday(queries.list_hours(calendar=calendar)),
-                "closed": queries.list_closed_days(calendar=calendar, since=today),
-                "agenda": _agenda(found),
-            }
-        )
+    calendars = queries.list_calendars(benefit_id=benefit.pk, active_only=False)
+    booked = queries.list_appointments(
+        calendars=calendars, from_on=first, to_on=first + timedelta(days=AGENDA_DAYS)
+    )
+    redemptions = list_by_id(
+        ids=[redemption_id_of(one) for found in booked.values() for one in found]
+    )
+    rows = [
+        {
+            "calendar": calendar,
+            "store": names.get(calendar.store_code, calendar.store_code) or _("Any store"),
+            "hours": _by_weekday(queries.list_hours(calendar=calendar)),
+            "closed": queries.list_closed_days(calendar=calendar, since=today),
+            "agenda": _agenda(booked[calendar.pk], redemptions),
+        }
+        for calendar in calendars
+    ]
     return {
         "calendars": rows,
         "agenda_from": first,
@@ -99,8 +103,7 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _agenda(found: list[Appointment]) -> list[dict[str, Any]]:
-    redemptions = list_by_id(ids=[redemption_id_of(one) for one in found])
+def _agenda(found: list[Appointment], redemptions: dict[int, Redemption]) -> list[dict[str, Any]]:
     return [
         {"appointment": one, "redemption": redemptions.get(redemption_id_of(one))} for one in found
     ]

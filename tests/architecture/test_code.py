@@ -174,9 +174,17 @@ def test_templates_hold_no_inline_script_or_style() -> None:
 
 def test_nothing_committed_names_a_machine() -> None:
     """No download address, no path of somebody's machine."""
-    pattern = re.compile(r"files\.pythonhosted|pypi\.org|registry\.npmjs|deb\.debian|/work/|/root/")
+    # Put together from halves, so that this file passes its own test.
+    halves = [
+        ("files.python", "hosted"),
+        ("pypi", ".org"),
+        ("registry", ".npmjs"),
+        ("deb", ".debian"),
+    ]
+    halves += [("/wor", "k/"), ("/roo", "t/")]
+    pattern = re.compile("|".join(re.escape(first + second) for first, second in halves))
     suffixes = {".py", ".toml", ".txt", ".md", ".html", ".yaml", ".yml", ".cfg", ".js", ".css"}
-    folders = [*WINGS, "bench", "docs", "requirements", "tools", ".ci"]
+    folders = [*WINGS, "bench", "docs", "requirements", "tests", "tools", ".ci"]
     files = [p for f in folders for p in (ROOT / f).rglob("*") if p.suffix in suffixes]
     files += [p for p in ROOT.iterdir() if p.suffix in suffixes or p.name == "Makefile"]
     found = [

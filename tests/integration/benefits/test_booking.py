@@ -247,7 +247,11 @@ def test_a_calendar_never_drops_those_who_booked(world: World) -> None:
     with pytest.raises(NoSuchSlotError):
         booked(world, benefit)
     assert (
-        len(queries.list_appointments(calendar=made, from_on=MONDAY, to_on=MONDAY.replace(day=17)))
+        len(
+            queries.list_appointments(
+                calendars=[made], from_on=MONDAY, to_on=MONDAY.replace(day=17)
+            )[made.pk]
+        )
         == 2
     )
 

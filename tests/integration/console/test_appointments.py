@@ -173,3 +173,18 @@ def test_only_those_who_may_change_benefits(
     support = staff_client("support")
     assert support.post(url("create_calendar", "spa"), FORM, headers=HTMX).status_code == 403
     assert not BookingCalendar.objects.exists()
+
+
+def test_more_stores_cost_no_more_queries(
+    client: Client, made: Programme, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    calendar(client, made)
+    booked(made)
+    for number in range(4):
+        store = f"sh-{number + 2}"
+        put_store(code=store, name=store, region="cn/sh", by=STAFF, at=clock.now())
+        form = {**FORM, "store_code": store}
+        assert client.post(url("create_calendar", "spa"), form, headers=HTMX).status_code == 204
+    client.get(url("benefit", "spa"))
+    with django_assert_max_num_queries(12):
+        client.get(url("benefit", "spa") + "?tab=appointments")
