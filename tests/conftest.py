@@ -28,6 +28,7 @@ from tenants.brands.resolution import forget_hosts
 from tenants.jobs import publishing
 from tests.database import BRAND, OTHER_BRAND, close_pool, copy_database, drop_database
 
+pytest_plugins = ["tests.unordered"]
 _numbers = itertools.count(1)
 # A busy machine is no fault of the code: examples are not timed one by one.
 hypothesis.settings.register_profile("tessera", deadline=None)
