@@ -41,7 +41,15 @@ from benefits.grants.models import (
     RedemptionStep,
     RulePeriod,
 )
-from benefits.insights.models import Alert, BenefitMonth, CohortMonth, ProgrammeMonth
+from benefits.insights.models import (
+    Alert,
+    BenefitMonth,
+    BenefitSlice,
+    CohortMonth,
+    MonthStatus,
+    ProgrammeMonth,
+    TierMonth,
+)
 from benefits.mall.draws.models import DrawPrize, DrawSeed, DrawTicket, LuckyDraw
 from benefits.mall.models import (
     ItemVariant,
@@ -65,6 +73,7 @@ __all__ = [
     "BenefitMonth",
     "BenefitPopularity",
     "BenefitPrice",
+    "BenefitSlice",
     "BenefitUnit",
     "BenefitVersion",
     "BookingCalendar",
@@ -91,6 +100,7 @@ __all__ = [
     "MallOrder",
     "MallPayment",
     "MemberAddress",
+    "MonthStatus",
     "OpeningHours",
     "Package",
     "PackageItem",
@@ -112,6 +122,7 @@ __all__ = [
     "StockMovement",
     "StockRow",
     "StockUnit",
+    "TierMonth",
     "VariantStock",
     "WaitingEntry",
 ]

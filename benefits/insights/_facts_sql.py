@@ -6,19 +6,14 @@ Parameters by name: `first`, `after` (days of the month), `starts`, `ends` (its 
 
 from typing import Final
 
-# A grant counts as active in a month when its time touches the month, it was not revoked before,
-# and it was not used up before.
-BENEFIT_MONTHS: Final = """
+from benefits.insights._slices_sql import ACTIVE_GRANT, CATEGORY_SALES
+
+BENEFIT_MONTHS: Final = f"""
 WITH target AS (
     SELECT g.benefit_id, count(DISTINCT g.member_id) AS n
-      FROM benefits_grant g
-     WHERE g.starts_at < %(ends)s
-       AND (g.ends_at IS NULL OR g.ends_at > %(starts)s)
-       AND (g.revoked_at IS NULL OR g.revoked_at > %(starts)s)
-       AND (g.used < g.quantity OR g.issued_at >= %(starts)s
-            OR EXISTS (SELECT 1 FROM benefits_redemption r
-                        WHERE r.grant_id = g.id AND r.requested_at >= %(starts)s))
+      FROM benefits_grant g WHERE {ACTIVE_GRANT}
      GROUP BY g.benefit_id
+), sales AS ({CATEGORY_SALES}
 ), issued AS (
     SELECT benefit_id, sum(quantity) AS issued, sum(used) AS used
       FROM benefits_grant
@@ -33,6 +28,7 @@ WITH target AS (
     SELECT d.member_id, sum(d.orders) AS orders
       FROM members_memberday d
      WHERE d.on_date >= %(days90)s AND d.on_date < %(after)s
+       AND d.member_id IN (SELECT member_id FROM usage)
      GROUP BY d.member_id
     HAVING sum(d.orders) >= 1
 ), users AS (
@@ -59,11 +55,16 @@ WITH target AS (
       FROM benefits_redemption
      WHERE rated_at >= %(nps_from)s AND rated_at < %(ends)s
      GROUP BY benefit_id
+), sold AS (
+    SELECT s.benefit_id, sum(s.net) AS net, sum(s.net) FILTER (WHERE u.member_id IS NOT NULL) AS users
+      FROM sales s LEFT JOIN usage u USING (benefit_id, member_id)
+     GROUP BY s.benefit_id
 )
 INSERT INTO benefits_benefitmonth AS f (
     benefit_id, month, target_members, users, units_issued, units_used, units_fulfilled,
     unit_cost_minor, partner_cost_minor, points_cost_minor, ratings, rating_sum,
-    nps_answers, nps_promoters, nps_detractors, user_buyers, user_repeaters, computed_at)
+    nps_answers, nps_promoters, nps_detractors, user_buyers, user_repeaters,
+    category_revenue_minor, user_category_revenue_minor, computed_at)
 SELECT b.id, %(first)s,
        coalesce(target.n, 0), coalesce(users.n, 0),
        coalesce(issued.issued, 0), coalesce(issued.used, 0),
@@ -71,13 +72,15 @@ SELECT b.id, %(first)s,
        coalesce(cost.points, 0),
        coalesce(rated.ratings, 0), coalesce(rated.rating_sum, 0),
        coalesce(rated.answers, 0), coalesce(rated.promoters, 0), coalesce(rated.detractors, 0),
-       coalesce(users.buyers, 0), coalesce(users.repeaters, 0), %(at)s
+       coalesce(users.buyers, 0), coalesce(users.repeaters, 0),
+       coalesce(sold.net, 0), coalesce(sold.users, 0), %(at)s
   FROM benefits_benefit b
   LEFT JOIN target ON target.benefit_id = b.id
   LEFT JOIN issued ON issued.benefit_id = b.id
   LEFT JOIN users ON users.benefit_id = b.id
   LEFT JOIN cost ON cost.benefit_id = b.id
   LEFT JOIN rated ON rated.benefit_id = b.id
+  LEFT JOIN sold ON sold.benefit_id = b.id
 ON CONFLICT (benefit_id, month) DO UPDATE SET
     target_members = EXCLUDED.target_members, users = EXCLUDED.users,
     units_issued = EXCLUDED.units_issued, units_used = EXCLUDED.units_used,
@@ -89,8 +92,10 @@ ON CONFLICT (benefit_id, month) DO UPDATE SET
     nps_answers = EXCLUDED.nps_answers, nps_promoters = EXCLUDED.nps_promoters,
     nps_detractors = EXCLUDED.nps_detractors,
     user_buyers = EXCLUDED.user_buyers, user_repeaters = EXCLUDED.user_repeaters,
+    category_revenue_minor = EXCLUDED.category_revenue_minor,
+    user_category_revenue_minor = EXCLUDED.user_category_revenue_minor,
     computed_at = EXCLUDED.computed_at
-"""
+"""  # noqa: S608
 
 PROGRAMME_MONTH: Final = """
 WITH days AS (
@@ -109,7 +114,7 @@ WITH days AS (
 ), joined AS (
     SELECT count(*) FILTER (WHERE enrolled_at >= %(starts)s) AS new, count(*) AS all_members
       FROM members_member
-     WHERE enrolled_at < %(ends)s
+     WHERE enrolled_at < %(ends)s AND merged_into_id IS NULL
 ), buyers AS (
     SELECT count(*) AS one, count(*) FILTER (WHERE orders >= 2) AS two FROM (
         SELECT sum(orders) AS orders FROM members_memberday
@@ -119,16 +124,35 @@ WITH days AS (
     SELECT coalesce(sum(units_issued), 0) AS issued, coalesce(sum(units_used), 0) AS used,
            coalesce(sum(unit_cost_minor + partner_cost_minor + points_cost_minor), 0) AS cost
       FROM benefits_benefitmonth WHERE month = %(first)s
+), service AS (
+    SELECT coalesce(sum(amount), 0) AS revenue FROM (
+        SELECT price_minor AS amount FROM members_paidterm
+         WHERE paid_at >= %(starts)s AND paid_at < %(ends)s
+        UNION ALL
+        SELECT -refunded_minor FROM members_paidterm
+         WHERE refunded_at >= %(starts)s AND refunded_at < %(ends)s
+        UNION ALL
+        SELECT CASE WHEN p.paid_at >= %(starts)s AND p.paid_at < %(ends)s THEN p.amount_minor
+                    ELSE 0 END
+             - CASE WHEN p.refunded_at >= %(starts)s AND p.refunded_at < %(ends)s
+                    THEN p.amount_minor ELSE 0 END
+          FROM benefits_mallpayment p
+          JOIN benefits_mallorder o ON o.id = p.order_id
+          JOIN benefits_mallitem i ON i.id = o.item_id
+         WHERE i.kind IN ('benefit', 'partner', 'package')
+           AND p.paid_at < %(ends)s
+           AND (p.paid_at >= %(starts)s OR p.refunded_at >= %(starts)s)) AS paid
 )
 INSERT INTO benefits_programmemonth AS f (
     month, revenue_minor, orders, active_members, new_members, members, buyers_90d,
     repeaters_90d, units_issued, units_used, cost_minor, points_issued, points_spent,
-    points_expired, liability_points, liability_minor, computed_at)
+    points_expired, liability_points, liability_minor, service_revenue_minor, breakage_points,
+    computed_at)
 SELECT %(first)s, days.revenue, days.orders, active.n, joined.new, joined.all_members,
        buyers.one, buyers.two, benefit.issued, benefit.used, benefit.cost,
        %(points_issued)s, %(points_spent)s, %(points_expired)s,
-       %(liability_points)s, %(liability_minor)s, %(at)s
-  FROM days, active, joined, buyers, benefit
+       %(liability_points)s, %(liability_minor)s, service.revenue, %(breakage_points)s, %(at)s
+  FROM days, active, joined, buyers, benefit, service
 ON CONFLICT (month) DO UPDATE SET
     revenue_minor = EXCLUDED.revenue_minor, orders = EXCLUDED.orders,
     active_members = EXCLUDED.active_members, new_members = EXCLUDED.new_members,
@@ -137,24 +161,29 @@ ON CONFLICT (month) DO UPDATE SET
     units_used = EXCLUDED.units_used, cost_minor = EXCLUDED.cost_minor,
     points_issued = EXCLUDED.points_issued, points_spent = EXCLUDED.points_spent,
     points_expired = EXCLUDED.points_expired, liability_points = EXCLUDED.liability_points,
-    liability_minor = EXCLUDED.liability_minor, computed_at = EXCLUDED.computed_at
+    liability_minor = EXCLUDED.liability_minor,
+    service_revenue_minor = EXCLUDED.service_revenue_minor,
+    breakage_points = EXCLUDED.breakage_points, computed_at = EXCLUDED.computed_at
 """
 
-# Members by the month in which they joined, brand time, and how many of them bought in the month.
+# Members by the month in which they joined, brand time: how many bought in the month, how much.
 COHORTS: Final = """
 WITH cohort AS (
     SELECT id AS member_id,
            date_trunc('month', enrolled_at AT TIME ZONE %(zone)s)::date AS cohort
       FROM members_member
-     WHERE enrolled_at >= %(oldest)s AND enrolled_at < %(ends)s
+     WHERE enrolled_at >= %(oldest)s AND enrolled_at < %(ends)s AND merged_into_id IS NULL
 ), bought AS (
-    SELECT DISTINCT member_id FROM members_memberday
-     WHERE on_date >= %(first)s AND on_date < %(after)s AND orders > 0
+    SELECT member_id, sum(orders) AS orders, sum(spend_minor - refunded_minor) AS net
+      FROM members_memberday
+     WHERE on_date >= %(first)s AND on_date < %(after)s
+     GROUP BY member_id
 )
-INSERT INTO benefits_cohortmonth AS f (cohort, month, members, buyers)
-SELECT cohort, %(first)s, count(*), count(bought.member_id)
+INSERT INTO benefits_cohortmonth AS f (cohort, month, members, buyers, net_minor)
+SELECT cohort, %(first)s, count(*), count(*) FILTER (WHERE bought.orders > 0),
+       coalesce(sum(bought.net), 0)
   FROM cohort LEFT JOIN bought USING (member_id)
  GROUP BY cohort
 ON CONFLICT (cohort, month) DO UPDATE SET
-    members = EXCLUDED.members, buyers = EXCLUDED.buyers
+    members = EXCLUDED.members, buyers = EXCLUDED.buyers, net_minor = EXCLUDED.net_minor
 """

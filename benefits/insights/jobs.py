@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from django.db import transaction
 
+from benefits.insights.facts import compute_month
 from benefits.insights.models import Alert
 from benefits.insights.months import first_of
-from benefits.insights.operations import check_alerts, compute_month, open_alert
+from benefits.insights.operations import check_alerts, open_alert
 from core import clock
 from tenants.brands.context import current_brand
 from tenants.events.models import Event
@@ -27,6 +28,14 @@ def compute_facts(run: JobRun) -> None:
             run.progress(number, len(days))
             compute_month(day=day, at=run.at)
         run.complete({"months": [f"{day:%Y-%m}" for day in days]})
+
+
+def compute_running(run: JobRun) -> None:
+    """Job `insights.running`: the totals of the running month, between two nights."""
+    today = clock.local_date(run.at, current_brand().timezone)
+    with transaction.atomic():
+        compute_month(day=today, at=run.at, slices=False)
+        run.complete({"month": f"{today:%Y-%m}"})
 
 
 def open_alerts(run: JobRun) -> None:

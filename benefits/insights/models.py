@@ -33,6 +33,12 @@ class BenefitMonth(models.Model):
     nps_detractors = models.BigIntegerField()
     user_buyers = models.BigIntegerField(help_text=_("Users with a purchase in those 90 days."))
     user_repeaters = models.BigIntegerField(help_text=_("Users with two or more."))
+    category_revenue_minor = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("Net sales of the linked categories to all members.")
+    )
+    user_category_revenue_minor = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("The part of it that users bought.")
+    )
     computed_at = models.DateTimeField()
 
     class Meta:
@@ -42,6 +48,63 @@ class BenefitMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.benefit_id} {self.month:%Y-%m}"
+
+    @property
+    def cost_minor(self) -> int:
+        """Return unit cost + partner price + points cost of what was fulfilled."""
+        return self.unit_cost_minor + self.partner_cost_minor + self.points_cost_minor
+
+
+class BenefitSlice(models.Model):
+    """The part of a benefit's month that falls to one value of a dimension; same columns.
+
+    A member belongs to the tier held at the month's end, to the region on file, and to the store,
+    associate and channel of the last purchase before the month's end. Over the values of each
+    dimension the columns add up to the benefit's month. `partner` has only what partners did: no
+    target, and a user of two partners counts with both. An empty value: unknown, or none.
+    """
+
+    class Dimension(models.TextChoices):
+        TIER = "tier", _("Tier")
+        REGION = "region", _("Region")
+        STORE = "store", _("Store")
+        ASSOCIATE = "associate", _("Associate")
+        CHANNEL = "channel", _("Channel")
+        PARTNER = "partner", _("Partner")
+
+    benefit = models.ForeignKey(
+        Benefit, on_delete=models.PROTECT, related_name="slices", db_index=False
+    )
+    month = models.DateField()
+    dimension = models.CharField(max_length=9, choices=Dimension.choices)
+    value = models.CharField(max_length=80, blank=True)
+    target_members = models.BigIntegerField(default=0)
+    users = models.BigIntegerField(default=0)
+    units_issued = models.BigIntegerField(default=0)
+    units_used = models.BigIntegerField(default=0)
+    units_fulfilled = models.BigIntegerField(default=0)
+    unit_cost_minor = models.BigIntegerField(default=0)
+    partner_cost_minor = models.BigIntegerField(default=0)
+    points_cost_minor = models.BigIntegerField(default=0)
+    ratings = models.BigIntegerField(default=0)
+    rating_sum = models.BigIntegerField(default=0)
+    nps_answers = models.BigIntegerField(default=0)
+    nps_promoters = models.BigIntegerField(default=0)
+    nps_detractors = models.BigIntegerField(default=0)
+    user_buyers = models.BigIntegerField(default=0)
+    user_repeaters = models.BigIntegerField(default=0)
+    category_revenue_minor = models.BigIntegerField(default=0)
+    user_category_revenue_minor = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="benefit_slice_once", fields=["month", "benefit", "dimension", "value"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benefit_id} {self.month:%Y-%m} {self.dimension}={self.value}"
 
     @property
     def cost_minor(self) -> int:
@@ -68,6 +131,14 @@ class ProgrammeMonth(models.Model):
     points_expired = models.BigIntegerField()
     liability_points = models.BigIntegerField()
     liability_minor = models.BigIntegerField()
+    service_revenue_minor = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text=_("Paid memberships and cash for benefits and packages, less what went back."),
+    )
+    breakage_points = models.BigIntegerField(
+        null=True, help_text=_("Of the liability, expected never to be redeemed.")
+    )
     computed_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -75,12 +146,13 @@ class ProgrammeMonth(models.Model):
 
 
 class CohortMonth(models.Model):
-    """Of the members who joined in `cohort`, how many bought in `month`."""
+    """Of the members who joined in `cohort`, how many bought in `month`, and for how much net."""
 
     cohort = models.DateField()
     month = models.DateField()
     members = models.BigIntegerField()
     buyers = models.BigIntegerField()
+    net_minor = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -89,6 +161,55 @@ class CohortMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cohort:%Y-%m} {self.month:%Y-%m}"
+
+
+class TierMonth(models.Model):
+    """How many members held tier `from_code` when a month began and `to_code` when it ended.
+
+    Those who stayed are counted too; an empty `from_code`: joined in the month.
+    """
+
+    month = models.DateField()
+    from_code = models.CharField(max_length=30, blank=True)
+    to_code = models.CharField(max_length=30)
+    members = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="tier_month_once", fields=["month", "from_code", "to_code"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.from_code} → {self.to_code}"
+
+
+class MonthStatus(models.Model):
+    """What a month's facts were computed from, so that late data is noticed.
+
+    `sources` holds a fingerprint of the rows of each kind that belong to the month. Where the
+    rows have another one by now the month is stale, for the causes named, until it is recomputed.
+    """
+
+    month = models.DateField(primary_key=True)
+    sources = models.JSONField(default=dict)
+    computed_at = models.DateTimeField()
+    stale_since = models.DateTimeField(null=True)
+    stale_causes = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            # A stale month says why.
+            models.CheckConstraint(
+                name="month_status_stale_for_a_cause",
+                condition=models.Q(stale_since__isnull=True, stale_causes=[])
+                | (models.Q(stale_since__isnull=False) & ~models.Q(stale_causes=[])),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
 
 
 class Alert(models.Model):

@@ -1,78 +1,25 @@
 """Computing facts, opening and closing alerts."""
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from benefits.catalogue.models import Benefit
 from benefits.catalogue.operations import change_stage
-from benefits.insights import _facts_sql
 from benefits.insights.errors import AlertClosedError, OutcomeMissingError
 from benefits.insights.models import Alert, BenefitMonth, ProgrammeMonth
-from benefits.insights.months import Month, first_of, last_months, month_of
+from benefits.insights.months import first_of, last_months
 from core import clock
 from core.actors import SYSTEM, Actor
-from members.points import queries as points
-from members.points.models import Wallet
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 from tenants.events.operations import emit
 
 LOW_PENETRATION = 0.15
 HIGH_COST_RATIO = 0.07
-COHORTS_KEPT = 12
 # Stages whose use is watched: an idea or a pilot is judged by its evaluation instead.
 WATCHED = (Benefit.Stage.CORE, Benefit.Stage.STAR, Benefit.Stage.WATCH)
-
-
-def compute_month(*, day: date, at: datetime) -> None:
-    """Compute all facts of the month that holds `day`, anew if they exist; same rows, same facts."""
-    brand = current_brand()
-    month = month_of(day, brand.timezone)
-    books = {
-        line.account: line.points
-        for line in points.double_entry(since=month.starts_at, until=month.ends_at)
-        if line.wallet == "points"
-    }
-    outstanding = _outstanding_points(month, books)
-    cost_micro = Wallet.objects.get(code="points").cost_per_point_micro
-    values: dict[str, Any] = {
-        "first": month.first,
-        "after": month.after,
-        "starts": month.starts_at,
-        "ends": month.ends_at,
-        "days90": month.days90,
-        "nps_from": month.ends_at - timedelta(days=90),
-        "oldest": month_of(first_of(month.first, back=COHORTS_KEPT), brand.timezone).starts_at,
-        "zone": brand.timezone,
-        "at": at,
-        "points_issued": -books.get("issued", 0),
-        "points_spent": books.get("redeemed", 0),
-        "points_expired": books.get("expired", 0),
-        "liability_points": outstanding,
-        "liability_minor": round(Decimal(outstanding * cost_micro) / 1_000_000),
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_facts_sql.BENEFIT_MONTHS, values)
-        cursor.execute(_facts_sql.PROGRAMME_MONTH, values)
-        cursor.execute(_facts_sql.COHORTS, values)
-
-
-def _outstanding_points(month: Month, books: dict[str, int]) -> int:
-    """Points owed to members at the month's end: last month's figure and this month's flow."""
-    before = ProgrammeMonth.objects.filter(month=first_of(month.first, back=1)).first()
-    if before is not None:
-        start = before.liability_points
-    else:
-        earlier = points.double_entry(until=month.starts_at)
-        start = sum(
-            line.points
-            for line in earlier
-            if line.wallet == "points" and line.account in {"members", "held"}
-        )
-    return start + books.get("members", 0) + books.get("held", 0)
 
 
 def open_alert(

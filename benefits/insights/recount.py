@@ -1,11 +1,10 @@
-"""Facts of past months after two members became one, or two again: counts of members change."""
+"""Facts of past months after late data: purchases, refunds, uses, merges of members."""
 
 from datetime import timedelta
 
 from django.db import transaction
 
-from benefits.insights.models import ProgrammeMonth
-from benefits.insights.operations import compute_month
+from benefits.insights.facts import compute_month, mark_stale_months, refresh_used
 from core.actors import SYSTEM
 from tenants.events.models import Event
 from tenants.jobs.operations import enqueue
@@ -15,7 +14,7 @@ JOB = "insights.recount"
 
 
 def on_members_merged(event: Event) -> None:
-    """Have all months counted anew, once for all merges of an hour."""
+    """Have months looked at anew, once for all merges of an hour: counts of members change."""
     hour = event.at.replace(minute=0, second=0, microsecond=0)
     enqueue(
         kind=JOB,
@@ -27,11 +26,14 @@ def on_members_merged(event: Event) -> None:
 
 
 def recount_months(run: JobRun) -> None:
-    """Job: compute every month that has facts again, as of the same instant; month by month."""
-    months = list(ProgrammeMonth.objects.order_by("month").values_list("month", "computed_at"))
-    for number, (month, computed_at) in enumerate(months):
-        run.progress(number, len(months))
-        with transaction.atomic():
-            compute_month(day=month, at=computed_at)
+    """Job: mark the months that late data changed, and compute each again, month by month.
+
+    A month that is done is no longer stale, so a job that was stopped goes on where it was.
+    """
+    stale = mark_stale_months(at=run.at)
+    for number, month in enumerate(stale):
+        run.progress(number, len(stale))
+        compute_month(day=month, at=run.at)
+    refresh_used(at=run.at)
     with transaction.atomic():
-        run.complete({"months": len(months)})
+        run.complete({"months": [f"{month:%Y-%m}" for month in stale]})

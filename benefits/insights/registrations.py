@@ -9,6 +9,7 @@ from benefits.budget.queries import count_waiting_draws
 from benefits.insights import outlook
 from benefits.insights.jobs import (
     compute_facts,
+    compute_running,
     on_order_unassigned,
     on_reserve_low,
     open_alerts,
@@ -18,7 +19,7 @@ from benefits.insights.registry import Todo, register_todo
 from benefits.insights.tier_costs import estimate_benefit_cost, yardstick
 from members.tiers.costs import register_cost, register_yardstick
 from tenants.events.registry import on_event
-from tenants.jobs.registry import daily, register_job
+from tenants.jobs.registry import daily, every, register_job
 
 
 def waiting_draws(at: datetime) -> list[Todo]:
@@ -48,7 +49,18 @@ def register() -> None:
         handler=open_alerts,
         schedule=daily(hour=5),
     )
-    register_job(JOB, title=_("Count past months anew"), handler=recount_months)
+    register_job(
+        JOB,
+        title=_("Count past months anew"),
+        handler=recount_months,
+        schedule=daily(hour=3, minute=50),
+    )
+    register_job(
+        "insights.running",
+        title=_("Figures of the running month"),
+        handler=compute_running,
+        schedule=every(minutes=30),
+    )
     on_event("member.merged", "member.unmerged", name="insights.members_merged")(on_members_merged)
     on_event("budget.reserve_low", name="insights.reserve_low")(on_reserve_low)
     on_event("partner_order.unassigned", name="insights.order_unassigned")(on_order_unassigned)

@@ -1,4 +1,4 @@
-"""Cards on the console's to-do list that higher rooms add."""
+"""What higher rooms add: cards on the console's to-do list, and which partner did what."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,3 +33,16 @@ def register_todo(source: Callable[[datetime], list[Todo]]) -> None:
 def collect(at: datetime) -> list[Todo]:
     """Return all cards, in the order of registration."""
     return [todo for source in _sources for todo in source(at)]
+
+
+_partner_sources: dict[str, str] = {}
+
+
+def register_partner_source(name: str, sql: str) -> None:
+    """Let a room say who fulfilled a redemption: a query that gives (redemption_id, value)."""
+    _partner_sources[name] = sql
+
+
+def list_partner_sources() -> list[str]:
+    """Return the queries, by the names of their rooms."""
+    return [sql for _name, sql in sorted(_partner_sources.items())]

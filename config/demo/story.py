@@ -19,9 +19,10 @@ from benefits.grants.issuing import issue
 from benefits.grants.models import Grant, Redemption
 from benefits.grants.periods import rule_start
 from benefits.grants.popularity import count_popularity
+from benefits.insights.facts import compute_month
 from benefits.insights.models import Alert
 from benefits.insights.months import first_of
-from benefits.insights.operations import check_alerts, close_alert, compute_month
+from benefits.insights.operations import check_alerts, close_alert
 from benefits.mall import operations as mall
 from benefits.mall.queries import list_items
 from benefits.rules.periods import ISSUED_BY_JOB, period_on

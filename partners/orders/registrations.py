@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from benefits.grants.fulfilment import register_channel
-from benefits.insights.registry import Todo, register_todo
+from benefits.insights.registry import Todo, register_partner_source, register_todo
 from partners.orders import member_data
 from partners.orders.channel import PartnerChannel
 from partners.orders.jobs import run_scorecards, run_timeouts
@@ -55,6 +55,11 @@ def register() -> None:
     register_channel("partner", PartnerChannel())
     register_audience(hear_own_orders)
     register_todo(orders_for_staff)
+    register_partner_source(
+        "orders",
+        "SELECT o.redemption_id, p.code AS value FROM partners_fulfilmentorder o"
+        " JOIN partners_partner p ON p.id = o.partner_id",
+    )
     register_job(
         "orders.timeouts",
         title=_("Pass on unanswered offers"),

@@ -7,9 +7,9 @@ from benefits.budget.models import BudgetEntry
 from benefits.grants import operations as grants
 from benefits.grants.models import Redemption
 from benefits.insights import queries
+from benefits.insights.facts import compute_month
 from benefits.insights.invariants import CHECKS
 from benefits.insights.models import BenefitMonth, ProgrammeMonth
-from benefits.insights.operations import compute_month
 from core import ids
 from members.activity.operations import add_purchase
 from members.points.models import Wallet

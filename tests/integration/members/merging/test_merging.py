@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 
 from benefits.grants.models import Grant, Redemption
 from benefits.grants.operations import cancel
-from benefits.insights.operations import compute_month
+from benefits.insights.facts import compute_month
 from benefits.mall.models import MallOrder
 from config.invariants import check_brand
 from core.actors import SYSTEM, Actor

@@ -1,0 +1,117 @@
+"""Facts of the running month against a full recount of 24 months, from the same rows.
+
+Twelve benefits; every second member gets one of them each month, every fifth right is used.
+"""
+
+import os
+import statistics
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from bench.harness import BENCH, Result, interleaved, seconds
+from bench.members_jobs import AT, MEMBERS, _execute, filled_brand
+from benefits.catalogue.models import Benefit
+from benefits.grants.terms import freeze
+from benefits.insights.facts import compute_month, mark_stale_months
+from benefits.insights.models import BenefitMonth
+from benefits.insights.months import last_months
+
+BENEFITS = 12
+MONTHS = 24
+ROUNDS = int(os.environ.get("TESSERA_BENCH_ROUNDS", "3"))
+
+_GRANTS = """
+INSERT INTO benefits_grant (member_id, benefit_id, terms_id, period_key, quantity, used, issued_at,
+    starts_at, ends_at, reason)
+SELECT member.id, picked.benefit, picked.terms, 'm' || month.n, 2,
+    ((member.id + month.n) %% 5 = 0)::int, month.starts, month.starts,
+    month.starts + interval '1 month', '{}'
+FROM generate_series(0, %(months)s - 1) AS month_no (n)
+CROSS JOIN LATERAL (SELECT month_no.n, %(first)s::timestamptz + month_no.n * interval '1 month'
+    AS starts) AS month
+JOIN members_member AS member
+    ON (member.id + month.n) %% 2 = 0 AND member.enrolled_at < month.starts
+CROSS JOIN LATERAL (SELECT (%(benefits)s::bigint[])[1 + (member.id / 2 + month.n) %% 12] AS benefit,
+    (%(terms)s::bigint[])[1 + (member.id / 2 + month.n) %% 12] AS terms) AS picked
+ORDER BY month.n, member.id
+"""
+_USES = """
+INSERT INTO benefits_redemption (key, grant_id, member_id, benefit_id, channel, state, code, region,
+    store_code, requested_by, requested_at, fulfilled_at, unit_returned, failure_code,
+    committed_minor, unit_cost_minor, partner_price_minor, points_cost_minor, cost_minor, rating,
+    nps, rated_at)
+SELECT gen_random_uuid(), id, member_id, benefit_id, 'staff', 'fulfilled', '', '', '', 'bench',
+    issued_at + interval '3 days', issued_at + interval '4 days', false, '', 0, 1200, 0, 0, 1200,
+    1 + id %% 5, id %% 11, issued_at + interval '5 days'
+FROM benefits_grant WHERE used > 0 AND issued_at < %(at)s - interval '6 days' ORDER BY id
+"""
+
+
+def fill() -> None:
+    """Add twelve benefits, two years of rights and their uses to a brand full of purchases."""
+    benefits = [
+        Benefit.objects.create(
+            code=f"b{n}", kind="gift", name={"en": f"Benefit {n}"}, channel="staff", stage="core",
+            created_at=AT - timedelta(days=800),
+        )
+        for n in range(BENEFITS)
+    ]  # fmt: skip
+    terms = freeze(benefits=benefits, at=AT)
+    first = datetime(2024, 4, 1, tzinfo=UTC)
+    _execute(
+        _GRANTS,
+        {
+            "months": MONTHS,
+            "first": first,
+            "benefits": [b.pk for b in benefits],
+            "terms": [terms[b.pk].pk for b in benefits],
+        },
+    )
+    _execute(_USES, {"at": AT})
+    for table in ("benefits_grant", "benefits_redemption"):
+        _execute(f"VACUUM (ANALYZE) {table}")
+
+
+@BENCH.register("insights", "facts of the running month")
+def running_month() -> Iterator[Result]:
+    """The running month's totals, and with all slices, against 24 months counted anew."""
+    with filled_brand():
+        fill()
+        months = last_months(AT.date(), MONTHS)
+
+        def recount() -> None:
+            for month in months:
+                compute_month(day=month, at=AT)
+
+        recount()
+        times = interleaved(
+            {
+                "totals": lambda: seconds(
+                    lambda: compute_month(day=months[-1], at=AT, slices=False)
+                ),
+                "whole": lambda: seconds(lambda: compute_month(day=months[-1], at=AT)),
+                "recount": lambda: seconds(recount),
+                "late": lambda: seconds(lambda: mark_stale_months(at=AT)),
+            },
+            rounds=ROUNDS,
+        )
+        took = {name: statistics.median(values) for name, values in times.items()}
+        used = BenefitMonth.objects.filter(month=months[-1], users__gt=0).count()
+    note = (
+        f"{MEMBERS:,} members, {BENEFITS} benefits ({used} used this month); totals "
+        f"{took['totals']:.2f} s, recount {took['recount']:.1f} s"
+    )
+    yield Result(
+        "insights", "facts of the running month: totals against recount of 24 months",
+        took["recount"] / took["totals"], "x", 50, 100, "higher", ROUNDS, note,
+    )  # fmt: skip
+    yield Result(
+        "insights", "facts of the running month with all slices against the recount",
+        took["recount"] / took["whole"], "x", None, None, "higher", ROUNDS,
+        f"{took['whole']:.2f} s; by tier, region, store, associate, channel, cohorts, moves",
+    )  # fmt: skip
+    yield Result(
+        "insights", "looking for late data in 23 months against their recount",
+        took["recount"] / took["late"], "x", None, None, "higher", ROUNDS,
+        f"{took['late']:.2f} s",
+    )  # fmt: skip
