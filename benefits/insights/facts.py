@@ -1,12 +1,12 @@
 """Computing a month's facts from rows, and noticing that late data changed what they came from."""
 
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
 from benefits.insights import _facts_sql, _slices_sql
 from benefits.insights.models import BenefitSlice, MonthStatus, ProgrammeMonth, TierMonth
@@ -34,9 +34,9 @@ _REACH: Final[dict[str, int | None]] = {
 
 _KEEP_STATUS = """
 INSERT INTO benefits_monthstatus (month, sources, computed_at, stale_causes)
-VALUES (%(first)s, %(sources)s, %(at)s, '[]')
+VALUES (%(first)s, %(sources)s::jsonb, %(at)s, '[]')
 ON CONFLICT (month) DO UPDATE SET sources = EXCLUDED.sources, computed_at = EXCLUDED.computed_at,
-    stale_since = NULL, stale_causes = '[]'
+    stale_at = NULL, stale_causes = '[]'
 """
 
 
@@ -62,7 +62,9 @@ def compute_month(*, day: date, at: datetime, slices: bool = True) -> None:
         TierMonth.objects.filter(month=month.first).delete()
         if values["first_tier"]:
             cursor.execute(_slices_sql.TIER_MOVES, values)
-        cursor.execute(_KEEP_STATUS, {"first": month.first, "at": at, "sources": Jsonb(sources)})
+        cursor.execute(
+            _KEEP_STATUS, {"first": month.first, "at": at, "sources": json.dumps(sources)}
+        )
 
 
 def _values(month: Month, at: datetime) -> dict[str, Any]:
@@ -171,11 +173,11 @@ def mark_stale_months(*, at: datetime) -> list[date]:
         for month, kinds_of in sorted(causes.items()):
             status = statuses[month]
             MonthStatus.objects.filter(pk=month).update(
-                stale_since=status.stale_since or at,
+                stale_at=status.stale_at or at,
                 stale_causes=sorted(kinds_of | set(status.stale_causes)),
             )
     return list(
-        MonthStatus.objects.filter(stale_since__isnull=False, month__lt=running)
+        MonthStatus.objects.filter(stale_at__isnull=False, month__lt=running)
         .order_by("month")
         .values_list("month", flat=True)
     )

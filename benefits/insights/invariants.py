@@ -47,7 +47,7 @@ def facts_equal_rows() -> list[str]:
     Computes in a transaction that is rolled back. `units_used` is to date and left out. A past
     month whose rows changed is named unless it is marked stale; the running month always lags.
     """
-    statuses = list(MonthStatus.objects.filter(stale_since__isnull=True).order_by("month"))
+    statuses = list(MonthStatus.objects.filter(stale_at__isnull=True).order_by("month"))
     zone = current_brand().timezone
     changed = changed_sources(months={status.month: status.sources for status in statuses})
     settled = [status for status in statuses if status.month not in changed]

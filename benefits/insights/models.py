@@ -195,7 +195,7 @@ class MonthStatus(models.Model):
     month = models.DateField(primary_key=True)
     sources = models.JSONField(default=dict)
     computed_at = models.DateTimeField()
-    stale_since = models.DateTimeField(null=True)
+    stale_at = models.DateTimeField(null=True)
     stale_causes = models.JSONField(default=list)
 
     class Meta:
@@ -203,8 +203,8 @@ class MonthStatus(models.Model):
             # A stale month says why.
             models.CheckConstraint(
                 name="month_status_stale_for_a_cause",
-                condition=models.Q(stale_since__isnull=True, stale_causes=[])
-                | (models.Q(stale_since__isnull=False) & ~models.Q(stale_causes=[])),
+                condition=models.Q(stale_at__isnull=True, stale_causes=[])
+                | (models.Q(stale_at__isnull=False) & ~models.Q(stale_causes=[])),
             ),
         ]
 

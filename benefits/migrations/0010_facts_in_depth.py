@@ -53,16 +53,16 @@ class Migration(migrations.Migration):
                 ("month", models.DateField(primary_key=True, serialize=False)),
                 ("sources", models.JSONField(default=dict)),
                 ("computed_at", models.DateTimeField()),
-                ("stale_since", models.DateTimeField(null=True)),
+                ("stale_at", models.DateTimeField(null=True)),
                 ("stale_causes", models.JSONField(default=list)),
             ],
             options={
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("stale_causes", []), ("stale_since__isnull", True)),
+                            models.Q(("stale_causes", []), ("stale_at__isnull", True)),
                             models.Q(
-                                ("stale_since__isnull", False),
+                                ("stale_at__isnull", False),
                                 models.Q(("stale_causes", []), _negated=True),
                             ),
                             _connector="OR",
