@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from django.db import connection
 
-from members.tiers._metrics import has_merged, metric_sql, wallet_of
+from members.tiers._metrics import has_merged, metric_sql, receipt_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
 from members.tiers.rules import is_periodic, keep_window, match_tier, window_on
 
@@ -104,7 +104,8 @@ _WRITE = """, {decided}, outcome AS (
     SELECT member_id FROM updated UNION ALL SELECT member_id FROM added
 ), evidence AS (
     INSERT INTO members_tierchange (member_id, from_tier_id, to_tier_id, earned_tier_id, at, cause,
-        metric_value, threshold, window_from, window_to, journal_seq, scheme_version, zone)
+        metric_value, threshold, window_from, window_to, journal_seq, purchase_ids, refund_ids,
+        scheme_version, zone)
     SELECT member_id, from_tier_id, new_tier_id, new_reached_id, %(at)s,
         {cause},
         {evidence_metric},
@@ -112,7 +113,7 @@ _WRITE = """, {decided}, outcome AS (
         {evidence_from}, %(to_on)s,
         (SELECT seq FROM members_account
             WHERE owner_id = member_id AND wallet_id = %(wallet)s::smallint),
-        %(version)s, %(zone)s
+        {purchase_ids}, {refund_ids}, %(version)s, %(zone)s
     FROM outcome JOIN written USING (member_id)
     WHERE is_change OR is_earned_change
     ORDER BY member_id
@@ -275,7 +276,7 @@ def evaluation_statement(frame: Frame, *, members: str) -> Statement:
         lower = f"LEAST({reached}, rank - 1)"
     state, params = _state(frame, members)
     write = _write(
-        periodic,
+        frame,
         decided=(_YEARLY if periodic else _ROLLING).format(lower=lower).strip(),
         cause="CASE WHEN is_other THEN 'scheme' ELSE 'nightly' END",
     )
@@ -290,7 +291,7 @@ def raise_statement(frame: Frame) -> Statement:
     periodic = is_periodic(frame.scheme.window)
     state, params = _state(frame, "member.id = ANY(%(members)s)")
     until = "CASE WHEN NOT %(never)s THEN next_end END" if periodic else "NULL::date"
-    write = _write(periodic, decided=_UP_ONLY.format(until=until).strip(), cause="%(cause)s")
+    write = _write(frame, decided=_UP_ONLY.format(until=until).strip(), cause="%(cause)s")
     return state + write, params
 
 
@@ -317,17 +318,27 @@ def measure_many(frame: Frame, *, member_ids: Sequence[int]) -> list[MeasuredMem
         return [MeasuredMember(*row) for row in cursor.fetchall()]
 
 
-def _write(periodic: bool, *, decided: str, cause: str) -> str:
+def _write(frame: Frame, *, decided: str, cause: str) -> str:
+    periodic = is_periodic(frame.scheme.window)
+    evidence_from = (
+        "CASE WHEN new_rank < rank THEN keep_from ELSE metric_from END"
+        if periodic
+        else "metric_from"
+    )
+    purchase_ids, refund_ids = receipt_sql(
+        frame.scheme.metric,
+        member="outcome.member_id",
+        from_on=f"({evidence_from})",
+        to_on="%(to_on)s::date",
+    )
     return _WRITE.format(
         decided=decided,
         cause=cause,
+        purchase_ids=purchase_ids,
+        refund_ids=refund_ids,
+        evidence_from=evidence_from,
         evidence_metric=(
             "CASE WHEN new_rank < rank THEN keep_metric ELSE metric END" if periodic else "metric"
-        ),
-        evidence_from=(
-            "CASE WHEN new_rank < rank THEN keep_from ELSE metric_from END"
-            if periodic
-            else "metric_from"
         ),
     )
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from core.clock import local_date
 from members.profiles.errors import MemberNotFoundError
-from members.tiers._metrics import metric_sql, wallet_of
+from members.tiers._metrics import metric_sql, receipt_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
 from members.tiers.rules import keep_window, match_tier, window_on
 from members.tiers.values import HeldPin, Holding, Measured
@@ -71,10 +71,10 @@ def read_holding(*, member_id: int, at: datetime, lock: bool = False) -> Holding
     )
 
 
-def measure(holding: Holding) -> Measured:
+def measure(holding: Holding, *, with_receipt: bool = False) -> Measured:
     """Return a member's metric now, over the window for winning and that for keeping.
 
-    One statement; the holding has a scheme.
+    One statement; the holding has a scheme. `with_receipt`: with what evidence needs besides.
     """
     scheme, tier = holding.scheme, holding.earned
     if scheme is None or tier is None:
@@ -94,6 +94,16 @@ def measure(holding: Holding) -> Measured:
         keep_from="%(keep_from)s::date",
         to_on="%(to_on)s::date",
     )
+    receipt = ""
+    if with_receipt:
+        receipt = ", " + ", ".join(
+            receipt_sql(
+                scheme.metric,
+                member="%(member)s",
+                from_on="%(metric_from)s::date",
+                to_on="%(to_on)s::date",
+            )
+        )
     params: dict[str, Any] = {
         "member": holding.member_id,
         "metric_from": span.from_on,
@@ -105,7 +115,7 @@ def measure(holding: Holding) -> Measured:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sums.metric, sums.keep_metric, (SELECT seq FROM members_account "  # noqa: S608
-            "WHERE owner_id = %(member)s AND wallet_id = %(wallet)s::smallint) "
+            f"WHERE owner_id = %(member)s AND wallet_id = %(wallet)s::smallint){receipt} "
             f"FROM ({sums}) AS sums",
             params,
         )

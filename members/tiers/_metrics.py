@@ -108,6 +108,26 @@ def metric_sql(
     )
 
 
+def receipt_sql(metric: str, *, member: str, from_on: str, to_on: str) -> tuple[str, str]:
+    """Return two expressions: the keys of the purchases and refunds that make a metric.
+
+    For evidence, in the very statement that sums the metric, so that both are of one instant. The
+    other arguments are as those of `metric_sql`. Null for metrics that are read from a journal.
+    """
+    if wallet_of(metric) is not None:
+        return "NULL::bigint[]", "NULL::bigint[]"
+    days = (
+        f"bought.member_id = {member} AND bought.local_date < {to_on} "
+        f"AND ({from_on} IS NULL OR bought.local_date >= {from_on})"
+    )
+    tables = (
+        "members_refund AS back JOIN members_purchase AS bought ON bought.id = back.purchase_id"
+    )
+    purchases = f"SELECT bought.id FROM members_purchase AS bought WHERE {days}"  # noqa: S608
+    refunds = f"SELECT back.id FROM {tables} WHERE {days}"  # noqa: S608
+    return f"ARRAY({purchases} ORDER BY 1)", f"ARRAY({refunds} ORDER BY 1)"
+
+
 def beginning_of(on: str, *, zone: str = "%(zone)s") -> str:
     """Return the instant at which a brand day begins; both are SQL expressions."""
     return _BEGINNING.format(on=on, zone=zone)

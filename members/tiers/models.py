@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -196,8 +197,9 @@ class TierChange(models.Model):
     """One change of one member's tier, with its evidence. Append-only.
 
     The metric was `metric_value` over the brand days [`window_from`, `window_to`) of the time zone
-    `zone`, from the growth or points journal up to `journal_seq` (null for other metrics). A rise
-    met `threshold` (the entry threshold), a fall missed it (the keep threshold). Where a pin is
+    `zone`, from the growth or points journal up to `journal_seq`; spend and orders from the
+    purchases `purchase_ids` of these days less the refunds `refund_ids`, which are all that was
+    known then: what comes or goes back later changes nothing of it. A rise met `threshold` (the entry threshold), a fall missed it (the keep threshold). Where a pin is
     the cause, `pin` is the evidence and there is no metric.
 
     `earned_tier` is the tier earned after the change (empty in old rows: `to_tier`). A change of
@@ -232,6 +234,8 @@ class TierChange(models.Model):
     window_from = models.DateField(null=True)
     window_to = models.DateField(null=True)
     journal_seq = models.BigIntegerField(null=True)
+    purchase_ids = ArrayField(models.BigIntegerField(), null=True)
+    refund_ids = ArrayField(models.BigIntegerField(), null=True)
     scheme_version = models.PositiveIntegerField()
     zone = models.CharField(max_length=64, null=True)
     pin = models.ForeignKey(

@@ -110,11 +110,16 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The metric for winning and for keeping a tier, and the journal's length at that moment."""
+    """The metric for winning and for keeping a tier, and the journal's length at that moment.
+
+    For spend and orders, when asked for: the purchases and refunds that make the metric.
+    """
 
     metric: int
     keep_metric: int
     journal_seq: int | None
+    purchase_ids: list[int] | None = None
+    refund_ids: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

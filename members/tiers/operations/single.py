@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from members.tiers._holding import measure, read_holding
+from members.tiers._metrics import wallet_of
 from members.tiers.models import MemberTier, Tier, TierChange, TierPin
 from members.tiers.rules import held_rank, reached, window_on, won_until
 from members.tiers.values import Holding, Measured
@@ -54,6 +55,10 @@ def raise_tier(
     if scheme is None or tier is None or earned is None:
         return None
     target = reached(holding.tiers, measured.metric)
+    if target.rank > earned.rank and wallet_of(scheme.metric) is None:
+        # A refund may have come between: what is decided is what is written down.
+        measured = measure(holding, with_receipt=True)
+        target = reached(holding.tiers, measured.metric)
     if target.rank <= earned.rank:
         return None
     held = held_tier(holding, earned=target)
@@ -73,6 +78,8 @@ def raise_tier(
         window_from=span.from_on,
         window_to=span.to_on,
         journal_seq=measured.journal_seq,
+        purchase_ids=measured.purchase_ids,
+        refund_ids=measured.refund_ids,
         scheme_version=scheme.version,
         zone=current_brand().timezone,
     )

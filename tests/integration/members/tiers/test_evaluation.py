@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.actors import SYSTEM
-from members.activity.models import MemberDay
 from members.points.operations import Source, adjust, earn, reverse
 from members.profiles.models import Member
 from members.tiers.invariants import CHECKS
@@ -30,7 +29,14 @@ from tenants.brands.models import Brand
 from tenants.events.models import Event
 from tenants.jobs.models import Job
 from tenants.jobs.operations import enqueue, run_pending
-from tests.integration.members.tiers.world import DRAFTS, give, join, make_scheme, noon
+from tests.integration.members.tiers.world import (
+    DRAFTS,
+    give,
+    join,
+    make_scheme,
+    noon,
+    shop,
+)
 
 BEGIN = date(2024, 1, 1)
 
@@ -105,11 +111,7 @@ def test_statement_equals_the_rules(
             elif metric == "points_earned":
                 give(member, amount, on=on, wallet="points")
             else:
-                day, _ = MemberDay.objects.get_or_create(pk=(member.pk, on))
-                day.orders += amount
-                day.spend_minor += amount + 7
-                day.refunded_minor += 7
-                day.save()
+                shop(member, amount, on=on, metric=metric)
 
     def total(number: int, span: Span, asked_on: date) -> int:
         # What is dated later than the night does not count yet.

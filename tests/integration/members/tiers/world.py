@@ -6,7 +6,10 @@ from itertools import count
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from django.db import connection
+
 from core.actors import SYSTEM
+from members.activity.models import MemberDay, Purchase, Refund
 from members.points.operations import Source, earn
 from members.profiles.models import Member
 from members.profiles.operations import enrol
@@ -86,6 +89,30 @@ def give(member: Member, amount: int, *, on: date, wallet: str = "growth") -> No
         available_at=noon(on),
         source=Source("test", 1),
     )
+
+
+def shop(member: Member, amount: int, *, on: date, metric: str) -> None:
+    """Add to spend, by one purchase of which something came back, or to orders, by as many."""
+    is_spend = metric == "spend"
+    day, _ = MemberDay.objects.get_or_create(pk=(member.pk, on))
+    day.orders += 1 if is_spend else amount
+    day.spend_minor += amount + 7 * is_spend
+    day.refunded_minor += 7 * is_spend
+    day.save()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO members_purchase (external_id, member_id, occurred_at, local_date, "
+            "amount_minor, refunded_minor, currency, channel, store_code, associate, digest) "
+            "SELECT %s || number, %s, %s, %s, %s, %s, 'CNY', '', '', '', '' "
+            "FROM generate_series(1, %s) AS number",
+            [
+                f"shop-{next(_numbers)}-", member.pk, noon(on), on,
+                amount + 7 if is_spend else 1, 7 * is_spend, 1 if is_spend else amount,
+            ],
+        )  # fmt: skip
+    if is_spend:
+        bought = Purchase.objects.latest("pk")
+        Refund.objects.create(purchase=bought, external_id="part", amount_minor=7, at=noon(on))
 
 
 def join(on: date = date(2024, 1, 1)) -> Member:
