@@ -1,12 +1,13 @@
 """The reserve tracker: daily, and on demand."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
 from benefits.budget import queries
 from benefits.budget.models import Budget, ReserveSnapshot
 from benefits.budget.operations import return_due
+from benefits.budget.points_cost import accrue_points
 from benefits.budget.tracker import WINDOW_DAYS, project
 from core import clock
 from tenants.brands.context import current_brand
@@ -60,16 +61,40 @@ def take_snapshot(*, budget: Budget, at: datetime) -> ReserveSnapshot:
 
 
 def track_reserve(run: JobRun) -> None:
-    """Job `budget.track`: end draws whose exit date has come, then write today's snapshot."""
-    ended = return_due(at=run.at)
+    """Job `budget.track`: end draws at their exit date, bring points up to date, write snapshots.
+
+    Every open budget whose period has begun gets one, so that the last day of a period that ended
+    last night is written too. Each step can be repeated: a job cut off goes on where it was.
+    """
     today = clock.local_date(run.at, current_brand().timezone)
-    budget = queries.current_budget(on=today)
+    ended = return_due(at=run.at)
+    run.progress(1, 3)
+    lines = accrue_points(at=run.at)
+    run.progress(2, 3)
     with transaction.atomic():
-        snapshot = take_snapshot(budget=budget, at=run.at) if budget is not None else None
+        found = [take_snapshot(budget=one, at=run.at) for one in queries.list_running(on=today)]
+        left = {f"{one.budget_id}": one.left_minor for one in found}
         run.complete(
             {
                 "draws_ended": ended,
-                "budget": budget.pk if budget is not None else None,
-                "reserve_left_minor": snapshot.left_minor if snapshot is not None else None,
+                "points_lines": lines,
+                "late_spends": tell_late_spends(on=today - timedelta(days=1), at=run.at),
+                "reserve_left_minor": left,
             }
         )
+
+
+def tell_late_spends(*, on: date, at: datetime) -> int:
+    """Tell of what closed budgets spent on a day after their close: event `budget.late_spend`.
+
+    Called in the transaction that ends the day's job, so once a day.
+    """
+    found = queries.late_spends(on=on)
+    for budget_id, amount in sorted(found.items()):
+        emit(
+            type="budget.late_spend",
+            subject=f"budget:{budget_id}",
+            data={"on": on.isoformat(), "amount_minor": amount},
+            at=at,
+        )
+    return len(found)

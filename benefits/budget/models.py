@@ -12,11 +12,60 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+class BudgetPolicy(models.Model):
+    """The brand's rules for its budgets; no row means the defaults.
+
+    `singleton` is always true and unique, so there is one row at most.
+    """
+
+    singleton = models.BooleanField(default=True, unique=True)
+    reserve_share_bp = models.PositiveSmallIntegerField(
+        default=2000, help_text=_("Share kept back, in basis points; 2000 is 20 %.")
+    )
+    floor_share_bp = models.PositiveSmallIntegerField(
+        default=500, help_text=_("Floor of a new budget's reserve, in basis points of its total.")
+    )
+    approval_limit_minor = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("What one person may add to plans in a day; above it somebody else decides."),
+    )
+    limit_before_minor = models.BigIntegerField(
+        null=True, blank=True, help_text=_("What counted for whoever changed the limit last.")
+    )
+    limit_changed_by = models.CharField(max_length=60, blank=True)
+    limit_changed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="budget_policy_one_row", condition=models.Q(singleton=True)
+            ),
+            models.CheckConstraint(
+                name="budget_policy_sane",
+                condition=models.Q(
+                    reserve_share_bp__lte=10_000,
+                    floor_share_bp__lte=models.F("reserve_share_bp"),
+                )
+                & (
+                    models.Q(approval_limit_minor__isnull=True)
+                    | models.Q(approval_limit_minor__gte=0)
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reserve_share_bp} bp"
+
+
 class Budget(models.Model):
     """Money for a period, half-open `[starts_on, ends_on)` in the brand's days.
 
     `opening_reserve_minor` is fixed when the budget is made (share of the total, rounded
     half-even once). Periods of one brand do not overlap (exclusion constraint of the migration).
+    Total, reserve, currency and period never change and a closed budget stays closed: triggers
+    refuse both. What was left, open and spent at the close is kept, so that what comes later
+    shows beside it.
     """
 
     class Status(models.TextChoices):
@@ -38,6 +87,8 @@ class Budget(models.Model):
     status = models.CharField(max_length=6, choices=Status.choices, default=Status.OPEN)
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_reserve_minor = models.BigIntegerField(null=True, blank=True)
+    closed_committed_minor = models.BigIntegerField(null=True, blank=True)
+    closed_spent_minor = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -58,10 +109,16 @@ class Budget(models.Model):
             models.CheckConstraint(
                 name="budget_closed_whole",
                 condition=models.Q(
-                    status="open", closed_at__isnull=True, closed_reserve_minor__isnull=True
+                    status="open",
+                    closed_at__isnull=True,
+                    closed_reserve_minor__isnull=True,
+                    closed_committed_minor__isnull=True,
+                    closed_spent_minor__isnull=True,
                 )
                 | models.Q(
-                    status="closed", closed_at__isnull=False, closed_reserve_minor__isnull=False
+                    status="closed",
+                    closed_at__isnull=False,
+                    closed_reserve_minor__isnull=False,
                 ),
             ),
         ]
@@ -130,7 +187,8 @@ class BudgetAllowance(models.Model):
 class BudgetEntry(models.Model):
     """One movement of a budget; append-only by trigger.
 
-    Amounts are positive, except that a `plan` entry may take back what was planned. `key` is
+    Amounts are positive, except that a `plan` entry may take back what was planned and a `spend`
+    entry below zero is a credit: money that came back after it had been spent. `key` is
     unique for ever: the same effect is booked once. `line` is empty for nothing but old imports.
     """
 
@@ -159,7 +217,7 @@ class BudgetEntry(models.Model):
             models.CheckConstraint(
                 name="budget_entry_amount",
                 condition=models.Q(amount_minor__gt=0)
-                | (models.Q(kind="plan") & ~models.Q(amount_minor=0)),
+                | (models.Q(kind__in=["plan", "spend"]) & ~models.Q(amount_minor=0)),
             ),
         ]
         indexes = [
@@ -189,6 +247,7 @@ class ReserveDraw(models.Model):
         REQUESTED = "requested", _("Waiting for approval")
         APPROVED = "approved", _("Approved")
         REFUSED = "refused", _("Refused")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
         RETURNED = "returned", _("Ended, rest returned")
 
     budget = models.ForeignKey(Budget, on_delete=models.PROTECT, related_name="draws")
@@ -225,12 +284,85 @@ class ReserveDraw(models.Model):
             models.CheckConstraint(
                 name="reserve_draw_decided_whole",
                 condition=models.Q(state="requested", decided_by="", decided_at__isnull=True)
-                | (~models.Q(state="requested") & ~models.Q(decided_by="")),
+                | models.Q(state="withdrawn", decided_by="")
+                | (~models.Q(state__in=["requested", "withdrawn"]) & ~models.Q(decided_by="")),
+            ),
+            # Only people ask and decide: a key or a job is nobody's second pair of eyes.
+            models.CheckConstraint(
+                name="reserve_draw_people",
+                condition=models.Q(asked_by__startswith="staff:")
+                & (models.Q(decided_by="") | models.Q(decided_by__startswith="staff:")),
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.amount_minor}"
+
+
+class PlanRevision(models.Model):
+    """A change of a budget's plan: one line's, or a whole file's; applied whole or not at all.
+
+    `changes` lists, per line, its code, what was planned and what is to be planned, and what a
+    new line is for. A revision that adds more than the brand's limit waits for somebody else.
+    `increase_minor` is the sum of what the lines gain. Revisions are numbered within a budget.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        REQUESTED = "requested", _("Waiting for approval")
+        APPLIED = "applied", _("Applied")
+        REFUSED = "refused", _("Refused")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    budget = models.ForeignKey(Budget, on_delete=models.PROTECT, related_name="revisions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
+    reason = models.CharField(max_length=300, blank=True)
+    changes = models.JSONField()
+    increase_minor = models.BigIntegerField()
+    decrease_minor = models.BigIntegerField()
+    needs_approval = models.BooleanField(default=False)
+    file_name = models.CharField(max_length=120, blank=True)
+    asked_by = models.CharField(max_length=60)
+    asked_by_label = models.CharField(max_length=120, blank=True)
+    asked_at = models.DateTimeField()
+    decided_by = models.CharField(max_length=60, blank=True)
+    decided_by_label = models.CharField(max_length=120, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_note = models.CharField(max_length=200, blank=True)
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="plan_revision_number", fields=["budget", "number"]),
+            models.CheckConstraint(
+                name="plan_revision_amounts",
+                condition=models.Q(increase_minor__gte=0, decrease_minor__gte=0),
+            ),
+            # Four eyes, held by the database as well: above the limit nobody applies their own.
+            models.CheckConstraint(
+                name="plan_revision_four_eyes",
+                condition=(models.Q(decided_by="") | ~models.Q(decided_by=models.F("asked_by")))
+                & (models.Q(decided_by="") | models.Q(decided_by__startswith="staff:"))
+                & (~models.Q(state="applied", needs_approval=True) | ~models.Q(decided_by="")),
+            ),
+            models.CheckConstraint(
+                name="plan_revision_applied_whole",
+                condition=models.Q(state="applied", applied_at__isnull=False)
+                | (~models.Q(state="applied") & models.Q(applied_at__isnull=True)),
+            ),
+        ]
+        indexes = [
+            # What waits for approval.
+            models.Index(
+                fields=["asked_at"],
+                name="plan_revision_waiting",
+                condition=models.Q(state="requested"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.budget_id}#{self.number}"
 
 
 class ReserveSnapshot(models.Model):

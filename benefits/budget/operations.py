@@ -10,27 +10,48 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from benefits.budget import _allowance
-from benefits.budget.errors import (
-    BudgetClosedError,
-    BudgetOverlapError,
-    DrawDecidedError,
-    FourEyesError,
-    InvalidPeriodError,
-    KeyReusedError,
-    LineExhaustedError,
-    NotPlannableError,
-    ReserveExhaustedError,
+from benefits.budget import _allowance, settings
+from benefits.budget._book import (
+    Kind,
+    append,
+    lock_open,
+    require_person,
+    reserve_left,
+    tell_overrun,
+    total_of,
 )
-from benefits.budget.models import Budget, BudgetAllowance, BudgetEntry, BudgetLine, ReserveDraw
+from benefits.budget._draws import (
+    approve_draw,
+    ask_draw,
+    refuse_draw,
+    return_due,
+    return_unspent,
+    withdraw,
+    withdraw_draw,
+)
+from benefits.budget.errors import (
+    ApprovalNeededError,
+    BudgetOverlapError,
+    InvalidPeriodError,
+    LineExhaustedError,
+    LineExistsError,
+    NotPlannableError,
+)
+from benefits.budget.models import (
+    Budget,
+    BudgetEntry,
+    BudgetLine,
+    PlanRevision,
+    ReserveDraw,
+)
 from core import clock, money
 from core.actors import SYSTEM, Actor
 from core.ids import derived_uuid
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
-from tenants.events.operations import emit
 
-Kind = BudgetEntry.Kind
+# Source of plan entries that a second person approved.
+APPROVED_PLAN = "approved_plan"
 
 
 def create_budget(
@@ -41,16 +62,22 @@ def create_budget(
     total_minor: int,
     by: Actor,
     at: datetime,
-    reserve_share_bp: int = 2000,
-    floor_minor: int = 0,
+    reserve_share_bp: int | None = None,
+    floor_minor: int | None = None,
 ) -> Budget:
     """Open a budget for `[starts_on, ends_on)`; its opening reserve is fixed here.
+
+    Share and floor are the brand's (`settings.get_policy`) unless given.
 
     :raises InvalidPeriodError: if the period is empty.
     :raises BudgetOverlapError: if another budget covers one of the days.
     """
     if starts_on >= ends_on:
         raise InvalidPeriodError(pointer="/ends_on")
+    policy = settings.get_policy()
+    share_bp = policy.reserve_share_bp if reserve_share_bp is None else reserve_share_bp
+    if floor_minor is None:
+        floor_minor = money.share(total_minor, basis_points=policy.floor_share_bp)
     try:
         with transaction.atomic():
             budget = Budget.objects.create(
@@ -59,8 +86,8 @@ def create_budget(
                 ends_on=ends_on,
                 currency=current_brand().currency,
                 total_minor=total_minor,
-                reserve_share_bp=reserve_share_bp,
-                opening_reserve_minor=money.share(total_minor, basis_points=reserve_share_bp),
+                reserve_share_bp=share_bp,
+                opening_reserve_minor=money.share(total_minor, basis_points=share_bp),
                 floor_minor=floor_minor,
                 created_at=at,
             )
@@ -93,8 +120,15 @@ def add_line(
     target_id: int | None = None,
     policy: str = BudgetLine.Policy.REFUSE,
 ) -> BudgetLine:
-    """Add a line without money; `plan` gives it some."""
+    """Add a line without money; `plan` gives it some.
+
+    :raises LineExistsError: if the budget has a line with this code.
+    :raises BudgetClosedError: if the period is closed.
+    """
     with transaction.atomic():
+        lock_open(budget.pk)
+        if BudgetLine.objects.filter(budget=budget, code=code).exists():
+            raise LineExistsError(pointer="/code", line=code)
         line = BudgetLine.objects.create(
             budget=budget, code=code, name=name, kind=kind, target_id=target_id, policy=policy
         )
@@ -108,18 +142,25 @@ def add_line(
 def plan(*, line: BudgetLine, amount_minor: int, key: UUID, by: Actor, at: datetime) -> BudgetEntry:
     """Allocate money to a line; a negative amount takes back what is neither spent nor committed.
 
+    Steps of one person on one day count together: above the brand's limit, `revisions` asks
+    somebody else.
+
     :raises NotPlannableError: if all plans together would pass the total without the reserve.
     :raises LineExhaustedError: if more is taken back than the line has left.
+    :raises ApprovalNeededError: if it passes what one person may plan in a day.
     :raises BudgetClosedError: if the period is closed.
     """
     with transaction.atomic():
-        budget = _lock_open(line.budget_id)
-        entry, new = _append(
+        budget = lock_open(line.budget_id)
+        needed = approval_needed(budget=budget, increase_minor=amount_minor, by=by, at=at)
+        entry, new = append(
             line=line, kind=Kind.PLAN, amount_minor=amount_minor, key=key, by=by, at=at
         )
         if not new:
             return entry
-        planned = _sum(budget, Kind.PLAN)
+        if needed is not None:
+            raise ApprovalNeededError(limit_minor=needed)
+        planned = total_of(budget, Kind.PLAN)
         if planned > budget.plannable_minor:
             raise NotPlannableError(left_minor=budget.plannable_minor - planned + amount_minor)
         if amount_minor < 0:
@@ -139,6 +180,25 @@ def plan(*, line: BudgetLine, amount_minor: int, key: UUID, by: Actor, at: datet
     return entry
 
 
+def approval_needed(*, budget: Budget, increase_minor: int, by: Actor, at: datetime) -> int | None:
+    """Return the limit that planning so much more would pass, or None where nobody else is needed.
+
+    Counted are a person's own steps of the day, so that many small ones are one large one.
+    """
+    limit = settings.limit_for(by=by, at=at)
+    if limit is None or increase_minor <= 0:
+        return None
+    own = BudgetEntry.objects.filter(
+        budget=budget,
+        kind=Kind.PLAN,
+        by=by.key,
+        on_date=clock.local_date(at, current_brand().timezone),
+        amount_minor__gt=0,
+    ).exclude(source_type=APPROVED_PLAN)
+    before = int(own.aggregate(t=Sum("amount_minor"))["t"] or 0)
+    return limit if before + increase_minor > limit else None
+
+
 def commit(
     *,
     line: BudgetLine,
@@ -155,7 +215,7 @@ def commit(
     :raises LineExhaustedError: if the line refuses what passes its plan.
     """
     with transaction.atomic():
-        entry, new = _append(
+        entry, new = append(
             line=line,
             kind=Kind.COMMIT,
             amount_minor=amount_minor,
@@ -170,7 +230,7 @@ def commit(
                 if left is not None:
                     raise LineExhaustedError(left_minor=left, line=line.code)
             elif _allowance.force(line.pk, amount_minor):
-                _tell_overrun(line, at)
+                tell_overrun(line, at)
     return entry
 
 
@@ -185,7 +245,7 @@ def release(
 ) -> BudgetEntry:
     """Give back what was committed and will not be spent."""
     with transaction.atomic():
-        entry, new = _append(
+        entry, new = append(
             line=line,
             kind=Kind.RELEASE,
             amount_minor=amount_minor,
@@ -218,7 +278,7 @@ def spend(
         entry: BudgetEntry | None = None
         new_spend = new_release = False
         if amount_minor:
-            entry, new_spend = _append(
+            entry, new_spend = append(
                 line=line,
                 kind=Kind.SPEND,
                 amount_minor=amount_minor,
@@ -228,7 +288,7 @@ def spend(
                 source=source,
             )
         if committed_minor:
-            _, new_release = _append(
+            _, new_release = append(
                 line=line,
                 kind=Kind.RELEASE,
                 amount_minor=committed_minor,
@@ -242,151 +302,44 @@ def spend(
         if net > 0:
             _allowance.give(line.pk, net)
         elif net < 0 and _allowance.force(line.pk, -net):
-            _tell_overrun(line, at)
+            tell_overrun(line, at)
     return entry
 
 
-def ask_draw(
+def credit(
     *,
     line: BudgetLine,
-    purpose: str,
-    reason: str,
     amount_minor: int,
-    exit_on: date,
-    by: Actor,
+    key: UUID,
     at: datetime,
-) -> ReserveDraw:
-    """Ask for reserve money for a pilot line; nothing moves until somebody else approves.
+    source: tuple[str, int | None] = ("", None),
+    by: Actor = SYSTEM,
+) -> BudgetEntry:
+    """Book money that came back after it had been spent, such as a disputed statement's.
 
-    :raises InvalidPeriodError: if the exit date is past or after the budget's end.
+    The spend of the line falls by it, and the line may commit it again.
     """
-    budget = line.budget
-    today = clock.local_date(at, current_brand().timezone)
-    if not today < exit_on <= budget.ends_on:
-        raise InvalidPeriodError(pointer="/exit_on")
     with transaction.atomic():
-        draw = ReserveDraw.objects.create(
-            budget=budget,
+        entry, new = append(
             line=line,
-            purpose=purpose,
-            reason=reason,
-            amount_minor=amount_minor,
-            exit_on=exit_on,
-            asked_by=by.key,
-            asked_by_label=by.label,
-            asked_at=at,
-        )
-        record(
+            kind=Kind.SPEND,
+            amount_minor=-amount_minor,
+            key=key,
             by=by,
             at=at,
-            action="reserve.asked",
-            target_type="reserve_draw",
-            target_id=draw.pk,
-            changes={"amount_minor": [None, amount_minor]},
-            reason=reason,
+            source=source,
         )
-    return draw
-
-
-def approve_draw(*, draw: ReserveDraw, by: Actor, at: datetime, note: str = "") -> ReserveDraw:
-    """Move the money of a draw from the reserve to its line.
-
-    :raises FourEyesError: if the asker approves.
-    :raises DrawDecidedError: if it was decided before.
-    :raises ReserveExhaustedError: if less is left in reserve.
-    :raises BudgetClosedError: if the period is closed.
-    """
-    with transaction.atomic():
-        budget = _lock_open(draw.budget_id)
-        row = _decide(draw, state=ReserveDraw.State.APPROVED, by=by, at=at, note=note)
-        left = reserve_left(budget)
-        if left < row.amount_minor:
-            raise ReserveExhaustedError(left_minor=left)
-        _append(
-            line=row.line,
-            kind=Kind.RESERVE_DRAW,
-            amount_minor=row.amount_minor,
-            key=derived_uuid("reserve-draw", row.pk),
-            by=by,
-            at=at,
-            source=("reserve_draw", row.pk),
-        )
-        _allowance.give(row.line_id, row.amount_minor)
-        if left - row.amount_minor < budget.floor_minor:
-            emit(
-                type="budget.reserve_low",
-                subject=f"budget:{budget.pk}",
-                data={"left_minor": left - row.amount_minor, "floor_minor": budget.floor_minor},
-                at=at,
-            )
-    return row
-
-
-def refuse_draw(*, draw: ReserveDraw, by: Actor, at: datetime, note: str = "") -> ReserveDraw:
-    """Refuse a draw; nothing moves.
-
-    :raises FourEyesError: if the asker decides.
-    :raises DrawDecidedError: if it was decided before.
-    """
-    with transaction.atomic():
-        return _decide(draw, state=ReserveDraw.State.REFUSED, by=by, at=at, note=note)
-
-
-def return_unspent(*, draw: ReserveDraw, by: Actor, at: datetime) -> int:
-    """End a draw: what its line has left, up to the amount drawn, goes back to the reserve.
-
-    Returns the amount returned, in minor units; 0 when it was returned before.
-    """
-    with transaction.atomic():
-        budget = Budget.objects.select_for_update().get(pk=draw.budget_id)
-        row = ReserveDraw.objects.select_for_update().get(pk=draw.pk)
-        if row.state != ReserveDraw.State.APPROVED:
-            return 0
-        left = sum(
-            BudgetAllowance.objects.select_for_update()
-            .filter(line_id=row.line_id)
-            .order_by("shard")
-            .values_list("left_minor", flat=True)
-        )
-        amount = max(min(left, row.amount_minor), 0)
-        if amount:
-            _append(
-                line=row.line,
-                kind=Kind.RESERVE_RETURN,
-                amount_minor=amount,
-                key=derived_uuid("reserve-return", row.pk),
-                by=by,
-                at=at,
-                source=("reserve_draw", row.pk),
-            )
-            _allowance.take(row.line_id, amount)
-        row.state = ReserveDraw.State.RETURNED
-        row.returned_minor = amount
-        row.save(update_fields=["state", "returned_minor"])
-        record(
-            by=by,
-            at=at,
-            action="reserve.returned",
-            target_type="reserve_draw",
-            target_id=row.pk,
-            changes={"amount_minor": [None, amount], "budget": [None, budget.pk]},
-        )
-    return amount
-
-
-def return_due(*, at: datetime) -> int:
-    """Return what is unspent of every draw whose exit date has come; the number of draws ended."""
-    today = clock.local_date(at, current_brand().timezone)
-    due = ReserveDraw.objects.filter(state=ReserveDraw.State.APPROVED, exit_on__lte=today)
-    ended = 0
-    for draw in due.order_by("pk"):
-        return_unspent(draw=draw, by=SYSTEM, at=at)
-        ended += 1
-    return ended
+        if new:
+            _allowance.give(line.pk, amount_minor)
+    return entry
 
 
 def close_period(*, budget: Budget, by: Actor, at: datetime) -> Budget:
     """Close a budget after its last day; the reserve left is written down, never carried over.
+
+    Open draws end, what still waits for approval is withdrawn. What is promised stays promised:
+    its cost, when it comes, is booked here and shown as come after the close. There is no way
+    back.
 
     :raises InvalidPeriodError: if the period has not ended.
     :raises BudgetClosedError: if it is closed already.
@@ -394,13 +347,29 @@ def close_period(*, budget: Budget, by: Actor, at: datetime) -> Budget:
     if clock.local_date(at, current_brand().timezone) < budget.ends_on:
         raise InvalidPeriodError(next_date=budget.ends_on)
     with transaction.atomic():
-        row = _lock_open(budget.pk)
+        row = lock_open(budget.pk)
         for draw in row.draws.filter(state=ReserveDraw.State.APPROVED).order_by("pk"):
             return_unspent(draw=draw, by=by, at=at)
+        for draw in row.draws.filter(state=ReserveDraw.State.REQUESTED).order_by("pk"):
+            withdraw(draw, by=by, at=at, note="period closed")
+        waiting = (PlanRevision.State.DRAFT, PlanRevision.State.REQUESTED)
+        row.revisions.filter(state__in=waiting).update(
+            state=PlanRevision.State.WITHDRAWN, decided_at=at, decision_note="period closed"
+        )
         row.status = Budget.Status.CLOSED
         row.closed_at = at
         row.closed_reserve_minor = reserve_left(row)
-        row.save(update_fields=["status", "closed_at", "closed_reserve_minor"])
+        row.closed_spent_minor = total_of(row, Kind.SPEND)
+        row.closed_committed_minor = total_of(row, Kind.COMMIT) - total_of(row, Kind.RELEASE)
+        row.save(
+            update_fields=[
+                "status",
+                "closed_at",
+                "closed_reserve_minor",
+                "closed_spent_minor",
+                "closed_committed_minor",
+            ]
+        )
         record(
             by=by,
             at=at,
@@ -412,90 +381,23 @@ def close_period(*, budget: Budget, by: Actor, at: datetime) -> Budget:
     return row
 
 
-def reserve_left(budget: Budget) -> int:
-    """Return opening reserve − draws + returns, in minor units (I5)."""
-    return (
-        budget.opening_reserve_minor
-        - _sum(budget, Kind.RESERVE_DRAW)
-        + _sum(budget, Kind.RESERVE_RETURN)
-    )
-
-
-def _sum(budget: Budget, kind: str) -> int:
-    total = BudgetEntry.objects.filter(budget=budget, kind=kind).aggregate(t=Sum("amount_minor"))
-    return int(total["t"] or 0)
-
-
-def _lock_open(budget_id: int) -> Budget:
-    budget = Budget.objects.select_for_update().get(pk=budget_id)
-    if budget.status != Budget.Status.OPEN:
-        raise BudgetClosedError
-    return budget
-
-
-def _append(
-    *,
-    line: BudgetLine,
-    kind: str,
-    amount_minor: int,
-    key: UUID,
-    by: Actor,
-    at: datetime,
-    source: tuple[str, int | None] = ("", None),
-) -> tuple[BudgetEntry, bool]:
-    entry, created = BudgetEntry.objects.get_or_create(
-        key=key,
-        defaults={
-            "budget_id": line.budget_id,
-            "line": line,
-            "kind": kind,
-            "amount_minor": amount_minor,
-            "at": at,
-            "on_date": clock.local_date(at, current_brand().timezone),
-            "source_type": source[0],
-            "source_id": source[1],
-            "by": by.key,
-        },
-    )
-    if not created and (entry.line_id, entry.kind, entry.amount_minor) != (
-        line.pk,
-        kind,
-        amount_minor,
-    ):
-        raise KeyReusedError(key=str(key))
-    return entry, created
-
-
-def _decide(draw: ReserveDraw, *, state: str, by: Actor, at: datetime, note: str) -> ReserveDraw:
-    row = ReserveDraw.objects.select_for_update(of=("self",)).select_related("line").get(pk=draw.pk)
-    if row.asked_by == by.key:
-        raise FourEyesError
-    if row.state != ReserveDraw.State.REQUESTED:
-        raise DrawDecidedError(state=row.state)
-    row.state = state
-    row.decided_by = by.key
-    row.decided_by_label = by.label
-    row.decided_at = at
-    row.decision_note = note
-    row.save(
-        update_fields=["state", "decided_by", "decided_by_label", "decided_at", "decision_note"]
-    )
-    record(
-        by=by,
-        at=at,
-        action=f"reserve.{state}",
-        target_type="reserve_draw",
-        target_id=row.pk,
-        changes={"state": [ReserveDraw.State.REQUESTED, state]},
-        reason=note,
-    )
-    return row
-
-
-def _tell_overrun(line: BudgetLine, at: datetime) -> None:
-    emit(
-        type="budget.line_overrun",
-        subject=f"budget_line:{line.pk}",
-        data={"line": line.code},
-        at=at,
-    )
+__all__ = [
+    "APPROVED_PLAN",
+    "add_line",
+    "approval_needed",
+    "approve_draw",
+    "ask_draw",
+    "close_period",
+    "commit",
+    "create_budget",
+    "credit",
+    "plan",
+    "refuse_draw",
+    "release",
+    "require_person",
+    "reserve_left",
+    "return_due",
+    "return_unspent",
+    "spend",
+    "withdraw_draw",
+]

@@ -4,9 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 
-from benefits.budget.models import Budget, BudgetEntry, BudgetLine, ReserveDraw, ReserveSnapshot
+from benefits.budget.models import (
+    Budget,
+    BudgetEntry,
+    BudgetLine,
+    PlanRevision,
+    ReserveDraw,
+    ReserveSnapshot,
+)
 from core.errors import NotFoundError
 
 Kind = BudgetEntry.Kind
@@ -40,6 +47,17 @@ class BudgetSummary:
     @property
     def reserve_below_floor(self) -> bool:
         return self.reserve_left < self.budget.floor_minor
+
+    @property
+    def free_share_bp(self) -> int:
+        """Return the share of the total that is free for fast response, in basis points."""
+        return self.reserve_left * 10_000 // self.budget.total_minor
+
+    @property
+    def late_spent(self) -> int | None:
+        """Return what was spent since the close; None while the period is open."""
+        closed = self.budget.closed_spent_minor
+        return None if closed is None else self.spent - closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +181,78 @@ def daily_spend(*, budget: Budget, start: date, end: date) -> list[int]:
         .annotate(Sum("amount_minor"))
     )
     return [sums.get(start + timedelta(days=n), 0) for n in range((end - start).days)]
+
+
+def daily_spend_by_line(*, budget: Budget, start: date, end: date) -> dict[int, list[int]]:
+    """Return each line's spend of each brand day of `[start, end)`; lines without any are left out."""
+    days = (end - start).days
+    found: dict[int, list[int]] = {}
+    rows = (
+        BudgetEntry.objects.filter(
+            budget=budget, kind=Kind.SPEND, on_date__gte=start, on_date__lt=end
+        )
+        .values_list("line_id", "on_date")
+        .annotate(total=Sum("amount_minor"))
+        .order_by("line_id", "on_date")
+    )
+    for line_id, on_date, total in rows:
+        found.setdefault(line_id, [0] * days)[(on_date - start).days] = total
+    return found
+
+
+def list_running(*, on: date) -> list[Budget]:
+    """Return the open budgets whose period has begun, the earlier first."""
+    return list(
+        Budget.objects.filter(status=Budget.Status.OPEN, starts_on__lte=on).order_by("starts_on")
+    )
+
+
+def late_spends(*, on: date) -> dict[int, int]:
+    """Return what budgets that are closed spent on a day after their close, by budget."""
+    rows = (
+        BudgetEntry.objects.filter(
+            kind=Kind.SPEND,
+            on_date=on,
+            budget__status=Budget.Status.CLOSED,
+            at__gte=F("budget__closed_at"),
+        )
+        .values_list("budget_id")
+        .annotate(Sum("amount_minor"))
+    )
+    return dict(rows)
+
+
+def list_ended(*, on: date) -> list[Budget]:
+    """Return the open budgets whose period has ended: they wait for their close."""
+    return list(Budget.objects.filter(status=Budget.Status.OPEN, ends_on__lte=on).order_by("pk"))
+
+
+def list_revisions(
+    *, budget: Budget | None = None, state: str = "", limit: int = 50
+) -> list[PlanRevision]:
+    """Return revisions of plans, the latest first; drafts only of a budget that is named."""
+    revisions = PlanRevision.objects.select_related("budget")
+    if budget is not None:
+        revisions = revisions.filter(budget=budget)
+    if state:
+        revisions = revisions.filter(state=state)
+    return list(revisions.order_by("-pk")[:limit])
+
+
+def get_revision(*, revision_id: int) -> PlanRevision:
+    """Return a revision with its budget.
+
+    :raises NotFoundError: if there is none with this key.
+    """
+    found = PlanRevision.objects.select_related("budget").filter(pk=revision_id).first()
+    if found is None:
+        raise NotFoundError(revision=revision_id)
+    return found
+
+
+def count_waiting_revisions() -> int:
+    """Return how many revisions of a plan wait for approval."""
+    return PlanRevision.objects.filter(state=PlanRevision.State.REQUESTED).count()
 
 
 def history(*, budget: Budget) -> list[ReserveSnapshot]:

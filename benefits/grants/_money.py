@@ -1,13 +1,18 @@
 """Booking what redemptions cost: promised when requested, spent when fulfilled."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from django.db.models import Sum
 
 from benefits.budget import operations as budget
 from benefits.budget.models import BudgetLine
 from benefits.budget.queries import find_line, find_line_for
+from benefits.catalogue.kinds import get_kind
 from benefits.catalogue.models import Benefit
 from benefits.catalogue.queries import unit_cost
 from benefits.grants.models import Grant, Redemption
+from benefits.rules.registry import estimate_price
 from core import clock
 from core.actors import Actor
 from core.ids import derived_uuid
@@ -45,6 +50,30 @@ def promise(redemption: Redemption, *, line: BudgetLine | None, by: Actor, at: d
             by=by,
             at=at,
         )
+
+
+def to_promise(*, grant: Grant, benefit: Benefit, on: date) -> int:
+    """Return what one use will cost: unit cost, the partner's price, the points it credits.
+
+    :raises CostMissingError: if no unit cost is in force.
+    """
+    amount = cost_of_unit(benefit.pk, on=on)
+    if benefit.channel == Benefit.Channel.PARTNER:
+        amount += estimate_price(benefit_id=benefit.pk, on=on)
+    return amount + get_kind(benefit.kind).expected_cost(grant.terms.content["parameters"])
+
+
+def points_paid(since: date, until: date) -> int:
+    """Return what points that benefits credited on the brand days `[since, until)` cost."""
+    zone = ZoneInfo(current_brand().timezone)
+    starts_at, ends_at = (datetime.combine(day, time(), tzinfo=zone) for day in (since, until))
+    found = Redemption.objects.filter(
+        state=Redemption.State.FULFILLED,
+        fulfilled_at__gte=starts_at,
+        fulfilled_at__lt=ends_at,
+        budget_line__isnull=False,
+    ).aggregate(total=Sum("points_cost_minor"))
+    return int(found["total"] or 0)
 
 
 def cost_of_unit(benefit_id: int, *, on: date) -> int:

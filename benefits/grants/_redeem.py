@@ -220,7 +220,7 @@ def _make(
         due_at=at + timedelta(hours=sla) if sla is not None else None,
         expires_at=grant.ends_at if channel in _ENDS_WITH_GRANT else None,
         budget_line=line,
-        committed_minor=_money.cost_of_unit(benefit.pk, on=on) if line is not None else 0,
+        committed_minor=_money.to_promise(grant=grant, benefit=benefit, on=on) if line else 0,
     )
     if benefit.is_stocked:
         take_unit(benefit_id=benefit.pk, taken_for=f"redemption:{redemption.pk}", at=at)

@@ -1,6 +1,7 @@
 """What this room puts into the registries of lower rooms, and its own built-in channels."""
 
-from benefits.grants import channels, fields, handlers, jobs, member_data
+from benefits.budget.points_cost import register_paid_elsewhere
+from benefits.grants import _money, channels, fields, handlers, jobs, member_data
 
 
 def register() -> None:
@@ -10,3 +11,4 @@ def register() -> None:
     handlers.register()
     jobs.register()
     member_data.register()
+    register_paid_elsewhere(_money.points_paid)

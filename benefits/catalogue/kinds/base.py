@@ -62,6 +62,9 @@ class Kind(Protocol):
     def revoke(self, use: Use) -> None:
         """Undo the effect of a fulfilled use that was reversed."""
 
+    def expected_cost(self, parameters: Mapping[str, Any]) -> int:
+        """Return what the effect of one use will cost beside the unit, in minor units."""
+
 
 class PlainKind:
     """A kind whose value lies outside our books: granting and using it moves nothing here."""
@@ -75,6 +78,10 @@ class PlainKind:
 
     def revoke(self, use: Use) -> None:
         """Nothing was booked, so there is nothing to undo."""
+
+    def expected_cost(self, parameters: Mapping[str, Any]) -> int:
+        """Return zero: there is no effect of ours to pay for."""
+        return 0
 
 
 class Parameters:

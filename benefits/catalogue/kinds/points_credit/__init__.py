@@ -43,8 +43,12 @@ class PointsCredit:
             source=Source("redemption", use.redemption_id),
             cause={"kind": self.code},
         )
+        return Effect(points=points, points_cost_minor=self.expected_cost(use.parameters))
+
+    def expected_cost(self, parameters: Mapping[str, Any]) -> int:
+        """Return what the points cost at the cost per point in force."""
         micro = Wallet.objects.values_list("cost_per_point_micro", flat=True).get(code="points")
-        return Effect(points=points, points_cost_minor=points_cost(points, micro))
+        return points_cost(int(parameters["points"]), micro)
 
     def revoke(self, use: Use) -> None:
         """Take the credited points back."""

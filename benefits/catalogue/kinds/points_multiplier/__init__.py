@@ -51,3 +51,7 @@ class PointsMultiplier:
     def revoke(self, use: Use) -> None:
         """Let it end now; what was earned meanwhile stays earned."""
         end_boost(source=Source("redemption", use.redemption_id), at=use.at)
+
+    def expected_cost(self, parameters: Mapping[str, Any]) -> int:
+        """Return zero: what it multiplies is booked as points are earned."""
+        return 0

@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 
-from benefits.budget import _allowance, operations, queries
+from benefits.budget import _allowance, _draws, operations, queries
 from benefits.budget.errors import LineExhaustedError, ReserveExhaustedError
 from benefits.budget.invariants import CHECKS
-from benefits.budget.models import Budget, BudgetAllowance, BudgetLine
+from benefits.budget.models import Budget, BudgetAllowance, BudgetLine, ReserveDraw
 from core import clock
 from core.actors import Actor
 from core.ids import uuid7
@@ -69,15 +69,15 @@ def test_without_the_lock_the_reserve_is_passed(
     def unlocked(budget_id: int) -> Budget:
         return Budget.objects.get(pk=budget_id)
 
-    original = operations.reserve_left
+    original = _draws.reserve_left
 
     def slow(found: Budget) -> int:
         left = original(found)
         time.sleep(0.05)
         return left
 
-    monkeypatch.setattr(operations, "_lock_open", unlocked)
-    monkeypatch.setattr(operations, "reserve_left", slow)
+    monkeypatch.setattr(_draws, "lock_open", unlocked)
+    monkeypatch.setattr(_draws, "reserve_left", slow)
     _approve_many(committed_brand, line, budget.ends_on)
     assert queries.summary(budget=budget).reserve_left < 0
 
@@ -134,3 +134,40 @@ def test_one_key_eight_times_counts_once(committed_brand: Brand) -> None:
     )
     assert [r for r in results if isinstance(r, Exception)] == []
     assert queries.summary(budget=budget).committed == 70
+
+
+def _thousand(brand: Brand, line: BudgetLine, exit_on: date) -> int:
+    """Approve 1,000 draws of 3 from ten connections at once; return how many went through."""
+    at = clock.now()
+    ReserveDraw.objects.bulk_create(
+        ReserveDraw(
+            budget=line.budget, line=line, purpose="pilot", reason="r", amount_minor=3,
+            exit_on=exit_on, asked_by=ANNA.key, asked_at=at,
+        )
+        for _n in range(1_000)
+    )  # fmt: skip
+    draws = list(ReserveDraw.objects.select_related("line").order_by("pk"))
+
+    def approve(n: int) -> Callable[[], object]:
+        def run() -> int:
+            won = 0
+            for draw in draws[n::10]:
+                try:
+                    operations.approve_draw(draw=draw, by=BEN, at=at)
+                except ReserveExhaustedError:
+                    continue
+                won += 1
+            return won
+
+        return run
+
+    return sum(int(str(won)) for won in together(brand, [approve(n) for n in range(10)]))
+
+
+@pytest.mark.timeout(120)
+def test_a_thousand_draws_at_once_never_pass_the_reserve(committed_brand: Brand) -> None:
+    budget, line = _budget()
+    assert _thousand(committed_brand, line, budget.ends_on) == 66  # 66 × 3 of a reserve of 200
+    assert queries.summary(budget=budget).reserve_left == 2
+    assert ReserveDraw.objects.filter(state="approved").count() == 66
+    assert [check() for check in CHECKS.values()] == [[]] * len(CHECKS)
