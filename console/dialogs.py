@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from console.access import StaffRequest
 from console.nav import shell
 from core.errors import DomainError
-from core.web.responses import done, hx_redirect, is_fragment, render_page
+from core.web.responses import done, hx_lead, is_fragment, render_page
 
 
 def show_form(
@@ -53,5 +53,4 @@ def finish(
 
 def lead_on(request: StaffRequest, message: str | Promise, *, url: str) -> HttpResponse:
     """Answer what made something new: lead to its own page, with and without htmx."""
-    messages.success(request, str(message))
-    return hx_redirect(request, url)
+    return hx_lead(request, url, message=message)

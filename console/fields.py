@@ -7,8 +7,10 @@ from django import forms
 from django.conf import settings
 from django.forms.boundfield import BoundField
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from benefits.catalogue.texts import localized
 from console.forms import MoneyField
 from core.errors import DomainError
 from core.web.icons import icon_names
@@ -91,6 +93,13 @@ class IconField(forms.ChoiceField):
     def __init__(self, **options: Any) -> None:
         choices = [(name, name.replace("-", " ")) for name in icon_names()]
         super().__init__(choices=choices, **options)
+
+
+class NamedField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """One row of a table, called by its name in the language of the page."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return obj.name if isinstance(obj.name, str) else localized(obj.name, get_language())
 
 
 class MomentField(forms.DateTimeField):

@@ -5,7 +5,9 @@ from django.urls.converters import StringConverter
 
 from console.views import (
     appointments,
+    benefit_amounts,
     benefit_forms,
+    benefit_stock,
     benefits,
     code_pools,
     draws,
@@ -22,6 +24,12 @@ from console.views import (
     rule_forms,
     rules,
 )
+
+
+class AmountKind(StringConverter):
+    """What changes over time: what a unit costs, or what it is worth."""
+
+    regex = "cost|price"
 
 
 class StockWay(StringConverter):
@@ -42,6 +50,7 @@ class SwitchWay(StringConverter):
     regex = "on|off"
 
 
+register_converter(AmountKind, "amount_kind")
 register_converter(StockWay, "stock_way")
 register_converter(DrawWay, "draw_way")
 register_converter(SwitchWay, "switch_way")
@@ -50,11 +59,38 @@ urlpatterns: list[URLPattern] = [
     path("benefits/", benefits.index, name="benefits"),
     path("benefits/packages/", packages.index, name="packages"),
     path("benefits/packages/new/", packages.create, name="create_package"),
+    path("benefits/packages/rows/", packages.rows, name="package_rows"),
+    path("benefits/packages/p/<slug:code>/", packages.show, name="package"),
+    path("benefits/packages/p/<slug:code>/edit/", packages.edit, name="edit_package"),
+    path(
+        "benefits/packages/p/<slug:code>/<switch_way:way>/",
+        packages.switch,
+        name="switch_package",
+    ),
     path("benefits/new/<slug:kind>/", benefit_forms.create, name="create_benefit"),
     path("benefits/b/<slug:code>/", benefits.show, name="benefit"),
     path("benefits/b/<slug:code>/edit/", benefit_forms.edit, name="edit_benefit"),
     path("benefits/b/<slug:code>/stage/", benefit_forms.move, name="move_benefit"),
-    path("benefits/b/<slug:code>/cost/", benefit_forms.set_cost, name="set_benefit_cost"),
+    path(
+        "benefits/b/<slug:code>/<amount_kind:what>/new/",
+        benefit_amounts.set_amount,
+        name="set_amount",
+    ),
+    path(
+        "benefits/b/<slug:code>/<amount_kind:what>/<slug:day>/end/",
+        benefit_amounts.close_amount,
+        name="close_amount",
+    ),
+    path(
+        "benefits/b/<slug:code>/<amount_kind:what>/<slug:day>/call-off/",
+        benefit_amounts.call_off,
+        name="call_off_amount",
+    ),
+    path(
+        "benefits/b/<slug:code>/stock/<stock_way:way>/",
+        benefit_stock.change,
+        name="change_benefit_stock",
+    ),
     path("benefits/b/<slug:code>/calendars/new/", appointments.create, name="create_calendar"),
     path(
         "benefits/b/<slug:code>/calendars/<int:calendar_id>/",

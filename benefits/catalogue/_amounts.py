@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from benefits.catalogue.errors import (
+    AmountGoneError,
     CostExistsError,
     InvalidBenefitError,
     PeriodsOverlapError,
@@ -84,7 +85,47 @@ def _again(
     now = getattr(row, ledger.field)
     if now != amount_minor:
         if not may_correct:
-            raise CostExistsError(valid_from=row.valid_from.isoformat())
+            raise CostExistsError(pointer="/valid_from", valid_from=row.valid_from.isoformat())
         setattr(row, ledger.field, amount_minor)
         row.save(update_fields=[ledger.field])
     return row, now
+
+
+def close(ledger: Ledger, *, benefit: Benefit, valid_from: date, valid_to: date) -> Any:
+    """End the amount that starts on a day earlier than it would; return its row.
+
+    Afterwards no amount is known until the next one. Needs the transaction.
+
+    :raises AmountGoneError: if no amount starts on that day.
+    :raises InvalidBenefitError: if the end lies before its start, or behind its end.
+    """
+    row = _find(ledger, benefit, valid_from)
+    if valid_to <= row.valid_from:
+        raise InvalidBenefitError("It must end after it starts.", pointer="/valid_to")
+    if row.valid_to is not None and valid_to > row.valid_to:
+        raise PeriodsOverlapError(pointer="/valid_to", valid_from=row.valid_to.isoformat())
+    row.valid_to = valid_to
+    row.save(update_fields=["valid_to"])
+    return row
+
+
+def call_off(ledger: Ledger, *, benefit: Benefit, valid_from: date) -> Any:
+    """Remove an amount that starts on a day to come; what held before it goes on instead.
+
+    :raises AmountGoneError: if no amount starts on that day.
+    """
+    row = _find(ledger, benefit, valid_from)
+    before = ledger.model.objects.filter(benefit=benefit, valid_to=valid_from).first()
+    row.delete()
+    if before is not None:
+        before.valid_to = row.valid_to
+        before.save(update_fields=["valid_to"])
+    return row
+
+
+def _find(ledger: Ledger, benefit: Benefit, valid_from: date) -> Any:
+    Benefit.objects.select_for_update().get(pk=benefit.pk)
+    row = ledger.model.objects.filter(benefit=benefit, valid_from=valid_from).first()
+    if row is None:
+        raise AmountGoneError(valid_from=valid_from.isoformat())
+    return row

@@ -67,6 +67,20 @@ class PeriodsOverlapError(ConflictError):
     message = _("Another amount begins within this period.")
 
 
+class AmountGoneError(NotFoundError):
+    """No cost or price of the benefit starts on this day."""
+
+    code = "unknown_amount"
+    message = _("Nothing starts on this day.")
+
+
+class AmountInForceError(ConflictError):
+    """The amount holds or held already, so it can be ended but not called off."""
+
+    code = "amount_in_force"
+    message = _("It holds already: end it, or set another from a day to come.")
+
+
 class CyclicPackageError(InvalidError):
     """A package would hold itself; `path` shows the way round, `pointer` the part."""
 

@@ -26,6 +26,7 @@ from benefits.catalogue.packages import create_package, update_package
 from benefits.catalogue.registry import pass_gates
 from benefits.catalogue.stages import may_follow
 from benefits.catalogue.texts import check_text
+from benefits.catalogue.validity import call_off_amount, close_amount
 from core import clock
 from core.actors import Actor
 from core.money import MAX_MINOR
@@ -34,7 +35,9 @@ from tenants.brands.context import current_brand
 from tenants.events.operations import emit
 
 __all__ = [
+    "call_off_amount",
     "change_stage",
+    "close_amount",
     "create_benefit",
     "create_package",
     "set_cost",

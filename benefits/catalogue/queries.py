@@ -20,6 +20,7 @@ from benefits.catalogue.models import (
     CodeImport,
     CodePool,
     Package,
+    PackagePart,
     PackageUnit,
     PoolCode,
     StageChange,
@@ -40,6 +41,8 @@ __all__ = [
     "list_low_pools",
     "list_package_units",
     "list_packages",
+    "list_packages_around",
+    "list_packages_of",
     "list_pool_fill",
     "list_pools",
     "list_prices",
@@ -125,6 +128,18 @@ def list_packages(*, active_only: bool = True, with_parts: bool = False) -> list
     if with_parts:
         packages = packages.prefetch_related("parts__part", "units__benefit")
     return list(packages.filter(is_active=True) if active_only else packages)
+
+
+def list_packages_of(*, benefit: Benefit) -> list[tuple[Package, int]]:
+    """Return the packages that give units of a benefit, by code, with how many in all."""
+    rows = PackageUnit.objects.select_related("package").filter(benefit=benefit)
+    return [(row.package, row.quantity) for row in rows.order_by("package__code")]
+
+
+def list_packages_around(*, package: Package) -> list[tuple[Package, int]]:
+    """Return the packages that hold a package directly, by code, with how many times."""
+    rows = PackagePart.objects.select_related("package").filter(part=package)
+    return [(row.package, row.quantity) for row in rows.order_by("package__code")]
 
 
 def list_package_units(*, package: Package) -> list[tuple[Benefit, int]]:

@@ -110,6 +110,12 @@ def count_units(*, benefit: Benefit) -> tuple[int, int]:
     return found["units"], found["free"]
 
 
+def list_taken_units(*, benefit: Benefit, limit: int = 15) -> list[BenefitUnit]:
+    """Return the pieces taken last; `taken_for` names the redemption that got each."""
+    taken = BenefitUnit.objects.filter(benefit=benefit, taken_at__isnull=False)
+    return list(taken.order_by("-taken_at", "-pk")[:limit])
+
+
 def _check(quantity: int) -> None:
     if isinstance(quantity, bool) or not 1 <= quantity <= _MOST_AT_ONCE:
         raise InvalidBenefitError(

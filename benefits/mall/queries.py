@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from benefits.catalogue.models import PoolCode
+from benefits.catalogue.models import Benefit, Package, PoolCode
 from benefits.catalogue.texts import localized
 from benefits.grants.usability import Reason
 from benefits.mall import _stock
@@ -131,13 +131,22 @@ def get_item(*, code: str) -> MallItem:
     return item
 
 
-def list_shelf(*, status: str | None = None) -> list[MallItem]:
-    """Return items with their stock for staff, by category and code."""
+def list_shelf(
+    *,
+    status: str | None = None,
+    benefit: Benefit | None = None,
+    package: Package | None = None,
+) -> list[MallItem]:
+    """Return items with their stock for staff, by category and code; those of one content."""
     items = (
         MallItem.objects.select_related("stock", "benefit")
         .annotate(variant_count=Count("variants"))
         .order_by("category", "code")
     )
+    if benefit is not None:
+        items = items.filter(benefit=benefit)
+    if package is not None:
+        items = items.filter(package=package)
     return list(items if status is None else items.filter(status=status))
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Q
 
 from benefits.budget.queries import find_line, line_summaries
-from benefits.catalogue.models import Benefit
+from benefits.catalogue.models import Benefit, Package
 from benefits.catalogue.queries import list_package_units, list_unit_costs
 from benefits.rules.caps import Used, allowed, caps_of, member_caps_of
 from benefits.rules.errors import UnknownRuleError
@@ -54,13 +54,20 @@ def get_rule(*, code: str) -> GrantRule:
         raise UnknownRuleError(rule=code) from None
 
 
-def list_rules(*, status: str | None = None, benefit: Benefit | None = None) -> list[GrantRule]:
-    """Return rules by priority and code, all or those of a status or benefit."""
+def list_rules(
+    *,
+    status: str | None = None,
+    benefit: Benefit | None = None,
+    package: Package | None = None,
+) -> list[GrantRule]:
+    """Return rules by priority and code, all or those of a status, benefit or package."""
     rules = GrantRule.objects.select_related("benefit", "package", "budget_line")
     if status is not None:
         rules = rules.filter(status=status)
     if benefit is not None:
-        rules = rules.filter(Q(benefit=benefit) | Q(package__items__benefit=benefit)).distinct()
+        rules = rules.filter(Q(benefit=benefit) | Q(package__units__benefit=benefit)).distinct()
+    if package is not None:
+        rules = rules.filter(package=package)
     return list(rules.order_by("priority", "code"))
 
 

@@ -21,6 +21,7 @@ from console.fields import (
     LinesField,
     ListField,
     MomentField,
+    NamedField,
     PriceField,
     ShareField,
     add_texts,
@@ -29,11 +30,9 @@ from console.fields import (
     texts_of,
     with_currency,
 )
-from console.forms import DateInput
 from core import clock
 from core.errors import DomainError
 from tenants.accounts import permissions as p
-from tenants.brands.context import current_brand
 
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "discount": {
@@ -123,7 +122,7 @@ class BenefitForm(FoldedForm):
             initial=channels[0][0],
         )
         if "code" in found.channels:
-            fields["code_pool"] = forms.ModelChoiceField(
+            fields["code_pool"] = NamedField(
                 label=_l("Code pool"),
                 queryset=CodePool.objects.order_by("code"),
                 to_field_name="code",
@@ -285,31 +284,6 @@ def move(request: StaffRequest, code: str) -> HttpResponse:
         place_error(form, error)
         return show_form(request, form, title=title, lead=lead, submit=_("Move"), active="benefits")
     return finish(request, _("Moved."), changed="benefits", url=_url(benefit))
-
-
-class CostForm(forms.Form):
-    """What a unit costs from a day on."""
-
-    unit_cost_minor = PriceField(label=_l("Unit cost"))
-    valid_from = forms.DateField(label=_l("From"), widget=DateInput())
-
-
-@staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
-def set_cost(request: StaffRequest, code: str) -> HttpResponse:
-    """Set what one unit of a benefit costs from a day on."""
-    benefit = queries.get_benefit(code=code)
-    today = clock.today(current_brand().timezone)
-    form = CostForm(request.POST or None, initial={"valid_from": today})
-    with_currency(form)
-    title = _("Unit cost of %(name)s") % {"name": _name(benefit)}
-    if not form.is_valid():
-        return show_form(request, form, title=title, active="benefits")
-    try:
-        operations.set_cost(benefit=benefit, by=request.actor, at=clock.now(), **form.cleaned_data)
-    except DomainError as error:
-        place_error(form, error)
-        return show_form(request, form, title=title, active="benefits")
-    return finish(request, _("Cost saved."), changed="benefits", url=_url(benefit))
 
 
 def _name(benefit: Benefit) -> str:

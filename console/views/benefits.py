@@ -17,11 +17,15 @@ from benefits.grants import queries as grants
 from benefits.insights.measures import Measure
 from benefits.insights.months import first_of
 from benefits.insights.queries import BenefitFigures, benefit_figures, latest_penetration
+from benefits.mall.queries import list_shelf
 from benefits.rules.queries import list_rules
 from console.access import StaffRequest, staff_page
+from console.benefit_words import parameter_rows, version_changes
 from console.nav import shell
 from console.people import actor_names
 from console.views.appointments import appointments_tab
+from console.views.benefit_amounts import amounts_tab
+from console.views.benefit_stock import stock_tab
 from core import clock
 from core.web.charts import Chart, Mark, Series
 from core.web.responses import render_page
@@ -128,7 +132,9 @@ def _tabs(benefit: Benefit) -> dict[str, tuple[str, Reader]]:
         "grants": (_("Grants"), _grants),
         "redemptions": (_("Redemptions"), _redemptions),
         **({"appointments": (_("Appointments"), _appointments)} if by_staff else {}),
-        "costs": (_("Costs"), _costs),
+        "costs": (_("Costs and prices"), _costs),
+        "stock": (_("Stock"), _stock),
+        "versions": (_("Versions"), _versions),
         "history": (_("Stages"), _history),
     }
 
@@ -221,10 +227,9 @@ def _facts(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str, A
         "terms": queries.localized(benefit.terms, language),
         "rules": list_rules(benefit=benefit),
         "may_be_granted": benefit.stage != Benefit.Stage.RETIRED,
-        "parameters": [
-            {"name": name.replace("_", " "), "value": value}
-            for name, value in benefit.parameters.items()
-        ],
+        "parameters": parameter_rows(benefit),
+        "packages": queries.list_packages_of(benefit=benefit),
+        "items": list_shelf(benefit=benefit),
     }
 
 
@@ -262,16 +267,26 @@ def _appointments(request: StaffRequest, benefit: Benefit, at: datetime) -> dict
 
 
 def _costs(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str, Any]:
-    today = clock.local_date(at, current_brand().timezone)
+    return amounts_tab(benefit, at)
+
+
+def _stock(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str, Any]:
+    return stock_tab(benefit)
+
+
+def _versions(request: StaffRequest, benefit: Benefit, at: datetime) -> dict[str, Any]:
+    found = queries.list_versions(benefit=benefit)
+    names = actor_names(version.actor for version in found)
     return {
-        "rows": [
+        "versions": [
             {
-                "cost": cost,
-                "is_now": cost.valid_from <= today
-                and (cost.valid_to is None or cost.valid_to > today),
-                "is_coming": cost.valid_from > today,
+                "version": version,
+                "by": names[version.actor],
+                "changes": version_changes(found[place + 1], version)
+                if place + 1 < len(found)
+                else [],
             }
-            for cost in queries.list_costs(benefit=benefit)
+            for place, version in enumerate(found)
         ]
     }
 

@@ -20,6 +20,7 @@ from console.fields import (
     FoldedForm,
     IconField,
     MomentField,
+    NamedField,
     PriceField,
     add_texts,
     initial_texts,
@@ -94,13 +95,13 @@ class ItemForm(FoldedForm):
                 help_text=_l("Empty: without an end."),
             )
         if kind == MallItem.Kind.PACKAGE:
-            fields["package"] = forms.ModelChoiceField(
+            fields["package"] = NamedField(
                 label=_l("Package"),
                 queryset=Package.objects.filter(is_active=True).order_by("code"),
                 to_field_name="code",
             )
         if kind == MallItem.Kind.CODE:
-            fields["code_pool"] = forms.ModelChoiceField(
+            fields["code_pool"] = NamedField(
                 label=_l("Code pool"),
                 queryset=CodePool.objects.order_by("code"),
                 to_field_name="code",
@@ -180,7 +181,8 @@ def create(request: StaffRequest, kind: str) -> HttpResponse:
     """Put an item of one kind into the mall."""
     if kind not in MallItem.Kind.values:
         raise NotFoundError
-    form = ItemForm(request.POST or None, kind=kind)
+    asked = {"package": request.GET.get("package", "")}
+    form = ItemForm(request.POST or None, kind=kind, initial=asked)
     title = _("New item: %(kind)s") % {"kind": MallItem.Kind(kind).label}
     if not form.is_valid():
         return show_form(request, form, title=title, active="mall")

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseLocation
 
 ToastKind = Literal["ok", "error", "info", "warning"]
 
@@ -91,6 +91,27 @@ def done(
     for name in (changed,) if isinstance(changed, str) else changed:
         trigger(response, f"{name}:changed")
     return response
+
+
+def hx_lead(
+    request: HttpRequest, url: str, *, message: str | Promise | None = None
+) -> HttpResponse:
+    """Lead to another page of the console as its navigation does: only the main part changes.
+
+    An open dialog closes; `message` is a toast, for a plain browser on the page that follows.
+    """
+    if not getattr(request, "htmx", None):
+        if message is not None:
+            messages.success(request, str(message))
+        return HttpResponseRedirect(url)
+    response = HttpResponseLocation(
+        url,
+        target="#main",
+        select="#main",
+        swap="outerHTML show:window:top",  # type: ignore[arg-type]  # htmx takes modifiers
+    )
+    trigger(response, "dialog:close")
+    return response if message is None else toast(response, message)
 
 
 def hx_redirect(request: HttpRequest, url: str) -> HttpResponse:

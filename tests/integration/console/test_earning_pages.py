@@ -21,6 +21,7 @@ from members.earning.queries import list_rules
 from members.earning.rule_operations import create_rule
 from members.profiles.models import Member
 from tests.integration.console.members_world import MembersWorld
+from tests.integration.console.pages import led_to
 
 LIMIT = 12
 HTMX = {"HX-Request": "true", "HX-Target": "dlg"}
@@ -134,7 +135,7 @@ def test_a_rule_is_drafted_said_as_a_sentence_started_and_ended(
     assert "Of the group “drinks” only the best rule gives." in said
     answer = client.post(url("create_earning_rule"), RULE, headers=HTMX)
     rule = EarningRule.objects.get(name="Tea")
-    assert answer["HX-Redirect"] == url("earning_rule", rule.pk)
+    assert led_to(answer) == url("earning_rule", rule.pk)
     assert (rule.points, rule.unit_minor, rule.categories, rule.channels) == (
         2,
         500,
@@ -196,7 +197,7 @@ def test_a_campaign_is_drafted_tried_and_started(
     assert (missing.status_code, "Give a value." in missing.content.decode()) == (422, True)
     answer = client.post(url("create_campaign"), {**CAMPAIGN, "rule_ids": [rule.pk]}, headers=HTMX)
     made = Campaign.objects.get()
-    assert answer["HX-Redirect"] == url("campaign", made.pk)
+    assert led_to(answer) == url("campaign", made.pk)
     assert (made.multiplier_bp, made.rule_ids, made.combine) == (15_000, [rule.pk], "multiply")
     page = client.get(url("campaign", made.pk)).content.decode()
     assert "Every purchase: points × 1.5. Acts on “One for one” only." in page

@@ -24,6 +24,7 @@ from members.tiers.models import TierScheme
 from members.tiers.queries import list_scheme_tiers
 from tenants.audit.models import AuditEntry
 from tests.integration.console.members_world import MembersWorld
+from tests.integration.console.pages import led_to
 
 HTMX = {"HX-Request": "true", "HX-Target": "dlg"}
 
@@ -58,7 +59,7 @@ def test_enrolling_leads_to_the_new_member(
         headers=HTMX,
     )
     member = Member.objects.get(external_id="shop-9")
-    assert answer["HX-Redirect"] == url("member", member.number)
+    assert led_to(answer) == url("member", member.number)
     assert (member.personal.name, member.personal.email) == ("李梅", "mei@example.com")
     assert member.tags == ["vip", "tea"]
 

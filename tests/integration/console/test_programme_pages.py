@@ -51,7 +51,9 @@ def pages(made: Programme) -> dict[str, str]:
     return {
         url("benefits"): "Tea box",
         url("packages"): "Welcome box",
-        url("create_package"): "Units of Tea box",
+        url("create_package"): "What one package gives",
+        url("package", "welcome"): "Not for sale",
+        url("edit_package", "welcome"): "What one package gives",
         **{
             url("create_benefit", kind): "Unit cost"
             for kind in ("gift", "discount", "partner_service", "points_credit")
@@ -64,7 +66,13 @@ def pages(made: Programme) -> dict[str, str]:
         url("benefit", tea) + "?tab=history": "Added as: Core",
         url("edit_benefit", tea): "Tea box",
         url("move_benefit", tea): "Star service",
-        url("set_benefit_cost", tea): "Unit cost",
+        url("benefit", tea) + "?tab=stock": "Not counted",
+        url("benefit", tea) + "?tab=versions": "The first version.",
+        url("set_amount", tea, "cost"): "Unit cost",
+        url("set_amount", tea, "price"): "List price",
+        url("close_amount", tea, "cost", "2026-01-01"): "Last day",
+        url("change_benefit_stock", tea, "in"): "From now on its units are counted",
+        url("change_benefit_stock", tea, "out"): "Reason",
         url("rules"): "Tea for all",
         url("rules") + "?status=draft": "Tea for some",
         url("create_rule"): "Who gets it",

@@ -17,6 +17,7 @@ from members.points import operations as points
 from members.points.models import AdjustmentRequest, Entry, Wallet
 from members.points.queries import get_balance
 from tests.integration.console.members_world import MembersWorld
+from tests.integration.console.pages import led_to
 from tests.integration.console.test_members_actions import HTMX, assert_done, url
 
 
@@ -128,7 +129,7 @@ def test_a_new_wallet_has_a_page_and_shows_on_the_member(
     member = world.buyer()
     client = staff_client()
     answer = client.post(url("create_wallet"), {"name": "Stars", "code": "stars"}, headers=HTMX)
-    assert answer["HX-Redirect"] == url("wallet", "stars")
+    assert led_to(answer) == url("wallet", "stars")
     again = client.post(url("create_wallet"), {"name": "Stars", "code": "stars"}, headers=HTMX)
     assert again.status_code == 422
     adjust = {"wallet": "stars", "direction": "add", "amount": 7, "reason": "Hi", "key": uuid4()}
