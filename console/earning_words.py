@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from console.views.rules import audience_words
+from console.rule_words import audience_words
 from core.web.figures import format_money, format_number
 from members.earning.models import Campaign, EarningRule
 from members.earning.queries import Explanation

@@ -280,7 +280,7 @@ _EVENTS = {
         " AND e.member_id IN ({audience})"
     ),
     GrantRule.Cadence.ON_EVENT: (
-        "SELECT count(*) FROM members_activityevent AS e WHERE e.occurred_at >= %(since)s"
+        "SELECT count(*) FROM members_activityevent AS e WHERE e.at >= %(since)s"
         " AND e.name = %(event_name)s AND e.member_id IN ({audience})"
     ),
 }

@@ -18,7 +18,7 @@ from console.earning_words import rate_text, rule_sentence, trigger_text
 from console.fields import place_error
 from console.labels import tier_names
 from console.nav import shell
-from console.views.rules import audience_words
+from console.rule_words import audience_words
 from core import clock
 from core.errors import DomainError
 from core.web.responses import render_page

@@ -15,13 +15,13 @@ from benefits.grants.rehearsing import RuleTrace, dry_run, trace_rule
 from benefits.rules import operations, queries
 from benefits.rules.decision import Check
 from benefits.rules.models import GrantRule
-from benefits.rules.publication import Finding, Publication, check_publication
 from benefits.rules.terms import Change, changes_between
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse, show_form
 from console.nav import shell
 from console.people import actor_names
-from console.views.rules import audience_words, money
+from console.rule_effect import effect_of
+from console.rule_words import CHECKS, audience_words, money
 from core import clock
 from core.errors import DomainError
 from core.money import to_decimal
@@ -31,85 +31,21 @@ from members.segments import conditions
 from tenants.accounts import permissions as p
 from tenants.brands.context import current_brand
 
-_ERRORS: dict[str, str | Promise] = {
-    "no_budget": _l("No line of the budget in force pays for it. Choose one under “Paid from”."),
-    "benefit_not_live": _l("“%(benefit)s” is not offered to members yet."),
-    "cost_missing": _l("What a unit of “%(benefit)s” costs is not known."),
-    "ended": _l("Its last day has passed."),
-    "rule_never_matches": _l("It can never grant anything: its condition contradicts itself."),
-    "empty_audience": _l("Nobody matches now. Members who come to match later will get it."),
-    "over_budget": _l("A month may cost %(expected)s; %(left)s are left on its line."),
-    "over_cost_line": _l("Benefits would cost %(after)s of revenue; the line is %(line)s."),
-    "same_benefit": _l("“%(name)s” gives the same to %(members)s of its members."),
-    "same_priority": _l("“%(name)s” is in the same group with the same priority (%(members)s)."),
-}
-_CHECKS: dict[str, str | Promise] = {
-    "published": _l("The rule is in force"),
-    "within_dates": _l("Its dates include now"),
-    "benefit_live": _l("What it gives is offered"),
-    "member_active": _l("The member is active"),
-    "condition": _l("The member meets the condition"),
-    "period_open": _l("This period's has not been granted yet"),
-    "exclusivity": _l("No other right of the group is in the way"),
-    "hold_out": _l("The member is not held out"),
-    "cap_per_member": _l("Units per member at most"),
-    "cap_minor_per_member": _l("Cost per member at most"),
-    "cap_units_per_day": _l("Units per day at most"),
-    "cap_minor_per_day": _l("Cost per day at most"),
-    "cap_units_per_period": _l("Units per period at most"),
-    "cap_minor_per_period": _l("Cost per period at most"),
-    "cap_units_total": _l("Units in all at most"),
-    "cap_minor_total": _l("Cost in all at most"),
-}
-
 
 @staff_page(p.RULES_PUBLISH)
 def check(request: StaffRequest, code: str) -> HttpResponse:
     """Show what publishing a rule would mean: reach, cost, budget, the cost line, conflicts."""
     rule = queries.get_rule(code=code)
     at = clock.now()
-    found = check_publication(rule=rule, at=at)
     context = {
         **shell(request, active="rules"),
         "page_title": _("Publish %(name)s") % {"name": rule.name},
         "rule": rule,
-        "found": found,
-        "errors": [finding_words(one) for one in found.findings if one.severity == "error"],
-        "warnings": [finding_words(one) for one in found.findings if one.severity != "error"],
+        "effect": effect_of(rule, at=at),
         "changes": change_rows(queries.unpublished_changes(rule=rule)),
         "run": dry_run(rule=rule, at=at, sample=6),
-        "ratio": _ratio(found),
     }
     return render_page(request, "console/rule_check.html", context, partial="form")
-
-
-def finding_words(found: Finding) -> str:
-    """Return a finding as a sentence for people."""
-    data = dict(found.data)
-    currency = current_brand().currency
-    if found.code == "over_budget":
-        data |= {
-            "expected": money(data["expected_minor"], currency),
-            "left": money(data["left_minor"], currency),
-        }
-    if found.code == "over_cost_line":
-        data |= {name: f"{data[f'{name}_bp'] / 100:g} %" for name in ("after", "line")}
-    if found.code == "rule_never_matches" and "cap" in data:
-        label = str(_CHECKS.get(data["cap"], data["cap"]))
-        return _("It can never grant anything: “%(cap)s” is less than what one member gets.") % {
-            "cap": label
-        }
-    return str(_ERRORS.get(found.code, found.code)) % data
-
-
-def _ratio(found: Publication) -> dict[str, str] | None:
-    if found.ratio_bp is None or found.ratio_after_bp is None or found.outlook is None:
-        return None
-    return {
-        "now": f"{found.ratio_bp / 100:.2f} %",
-        "after": f"{found.ratio_after_bp / 100:.2f} %",
-        "line": f"{found.outlook.line_bp / 100:g} %",
-    }
 
 
 @staff_page(p.BENEFITS_VIEW)
@@ -140,7 +76,7 @@ def check_rows(trace: RuleTrace) -> list[dict[str, Any]]:
     """Return the questions that were asked, in words, with the parts of the condition."""
     return [
         {
-            "label": str(_CHECKS.get(one.code, one.code)),
+            "label": str(CHECKS.get(one.code, one.code)),
             "passed": one.passed,
             "note": _note(one),
             "parts": [_part(row) for row in one.data.get("parts", [])],
@@ -241,7 +177,7 @@ def change_rows(changes: list[Change]) -> list[dict[str, str]]:
 
 
 _NAMES: dict[str, str | Promise] = {
-    **_CHECKS,
+    **CHECKS,
     "condition": _l("Who gets it"),
     "benefit": _l("Benefit"),
     "package": _l("Package"),

@@ -16,18 +16,18 @@ from benefits.catalogue.queries import localized as _localized
 from benefits.rules import operations, queries
 from benefits.rules.models import GrantRule
 from console.access import StaffRequest, staff_page
+from console.condition_forms import change_with_rows
 from console.conditions import ConditionRows
-from console.dialogs import finish, lead_on
+from console.dialogs import lead_on
 from console.fields import (
     FoldedForm,
     MomentField,
     PriceField,
     ShareField,
-    place_error,
     with_currency,
 )
 from console.nav import shell
-from console.views.rules import sentence
+from console.rule_effect import effect_of
 from core import clock
 from core.errors import DomainError
 from core.web.responses import render_page
@@ -56,6 +56,10 @@ _LIMITS = (
 )
 
 
+# What these say changes nothing of what the rule does.
+_SILENT = {"name", "code", "priority", "on_lost", "on_refund"}
+
+
 class RuleForm(FoldedForm):
     """A grant rule without its audience, which has rows of its own."""
 
@@ -77,13 +81,11 @@ class RuleForm(FoldedForm):
         min_value=1,
         max_value=120,
         required=False,
-        help_text=_l("Only for “every few months”."),
     )
     event_name = forms.CharField(
         label=_l("Name of the event"),
         max_length=60,
         required=False,
-        help_text=_l("Only for “on an event”."),
     )
     budget_line = forms.ChoiceField(label=_l("Paid from"), required=False)
     validity_days = forms.IntegerField(
@@ -145,6 +147,7 @@ class RuleForm(FoldedForm):
             del self.fields["code"]
         language = get_language()
         self.fields["what"].choices = [  # type: ignore[attr-defined]
+            *([("", _("Choose…"))] if rule is None else []),
             (
                 _("Benefits"),
                 [
@@ -175,15 +178,22 @@ class RuleForm(FoldedForm):
             *((code, line.name) for code, line in self.lines.items()),
         ]
         with_currency(self)
-        for name in ("what", "quantity", "cadence"):
-            # What is given, and how often, changes the cost that stands below the audience.
-            self.fields[name].widget.attrs |= {
-                "hx-post": reverse("console:condition_rows"),
-                "hx-include": "closest form",
-                "hx-target": "#condition",
-                "hx-swap": "outerHTML",
-                "hx-trigger": "change",
-            }
+        for name, field in self.fields.items():
+            if name not in _SILENT:
+                # Whatever is chosen changes what stands beside the form.
+                is_typed = not isinstance(field, forms.ChoiceField)
+                field.widget.attrs |= {
+                    "hx-post": reverse("console:condition_rows"),
+                    "hx-include": "closest form",
+                    "hx-swap": "none",
+                    "hx-trigger": "input changed delay:400ms" if is_typed else "change",
+                    "hx-sync": "closest form:replace",
+                }
+
+    @property
+    def when(self) -> str:
+        """Return the cadence that is chosen now, which decides what else is asked."""
+        return str(self["cadence"].value() or "")
 
     def facts(self) -> dict[str, Any]:
         """Return what the operations take, without the condition."""
@@ -215,23 +225,31 @@ def _initial(rule: GrantRule) -> dict[str, Any]:
 def create(request: StaffRequest) -> HttpResponse:
     """Draft a rule."""
     form = RuleForm(request.POST or None, initial=_asked(request))
-    rows = ConditionRows.from_post(request.POST) if form.is_bound else ConditionRows.from_tree({})
-    if form.is_valid():
-        try:
-            rule = operations.create_rule(
-                condition=rows.tree(), by=request.actor, at=clock.now(), **form.facts()
-            )
-        except DomainError as error:
-            place_error(form, error, names={"benefit": "what", "package": "what"})
-        else:
-            url = reverse("console:rule", args=[rule.code])
-            return lead_on(request, _("Drafted. Look at its reach, then publish it."), url=url)
-    return _show(request, form, rows, title=_("New grant rule"))
+    return change_with_rows(
+        request,
+        form,
+        stored={},
+        save=lambda condition: operations.create_rule(
+            condition=condition, by=request.actor, at=clock.now(), **form.facts()
+        ),
+        done=lambda rule: lead_on(
+            request,
+            _("Drafted. Test it with a member, then publish it."),
+            url=reverse("console:rule", args=[rule.code]),
+        ),
+        show=lambda rows: _show(request, form, rows, rule=None, title=_("New grant rule")),
+        names=_POINTERS,
+    )
+
+
+_POINTERS = {"benefit": "what", "package": "what"}
 
 
 def _asked(request: StaffRequest) -> dict[str, Any]:
-    benefit = request.GET.get("benefit", "")
-    return {"what": f"benefit:{benefit}"} if benefit else {}
+    for kind in ("benefit", "package"):
+        if request.GET.get(kind):
+            return {"what": f"{kind}:{request.GET[kind]}"}
+    return {}
 
 
 @staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
@@ -239,81 +257,102 @@ def edit(request: StaffRequest, code: str) -> HttpResponse:
     """Change a draft or paused rule."""
     rule = queries.get_rule(code=code)
     form = RuleForm(request.POST or None, rule=rule, initial=_initial(rule))
-    stored = ConditionRows.from_tree(rule.condition)
-    rows = (
-        ConditionRows.from_post(request.POST) if form.is_bound and stored.other is None else stored
+    title = _("Change %(name)s") % {"name": rule.name}
+    return change_with_rows(
+        request,
+        form,
+        stored=rule.condition,
+        save=lambda condition: operations.update_rule(
+            rule=rule, condition=condition, by=request.actor, at=clock.now(), **form.facts()
+        ),
+        done=lambda _rule: lead_on(
+            request, _("Rule saved."), url=reverse("console:rule", args=[code])
+        ),
+        show=lambda rows: _show(request, form, rows, rule=rule, title=title),
+        names=_POINTERS,
     )
-    if form.is_valid():
-        try:
-            operations.update_rule(
-                rule=rule,
-                condition=rows.tree(),
-                by=request.actor,
-                at=clock.now(),
-                **form.facts(),
-            )
-        except DomainError as error:
-            place_error(form, error, names={"benefit": "what", "package": "what"})
-        else:
-            url = reverse("console:rule", args=[rule.code])
-            return finish(request, _("Rule saved."), changed="rules", url=url)
-    return _show(request, form, rows, title=_("Change %(name)s") % {"name": rule.name})
 
 
 @staff_page(p.BENEFITS_EDIT, methods=("POST",))
 def rows(request: StaffRequest) -> HttpResponse:
-    """Draw the rows of the audience again, with one more if asked, and count whom they reach."""
+    """Draw the rows of the audience again and, in the builder, what the rule so far would mean."""
     found = ConditionRows.from_post(request.POST, more="add" in request.POST)
     context: dict[str, Any] = {"rows": found}
+    tree = None
     try:
         tree = found.tree()
         condition = conditions.parse(tree)
         context |= {
             "words": conditions.describe(condition, currency=current_brand().currency),
             "reach": count_audience(condition=condition, at=clock.now()),
-            "cost": _cost(request, tree),
         }
     except DomainError:
         # A row that is not complete yet: what is wrong stands beside it once it is sent.
         for row in found.rows:
             row.error = row.error if row.value else ""
-    return render_page(request, "console/condition_rows.html", context)
+    if "builder" not in request.POST:
+        return render_page(request, "console/condition_rows.html", context)
+    # Unbound: what is not filled in yet is no mistake yet.
+    form = RuleForm(initial=request.POST.dict())
+    context |= {
+        "is_oob": True,
+        "effect": _effect(request, tree) if tree is not None else None,
+        "form": form,
+        # The questions that belong to a cadence are drawn again only when it is chosen.
+        "is_when": request.headers.get("HX-Trigger-Name") == "cadence",
+        "words": "",
+    }
+    return render_page(request, "console/rule_rows.html", context)
 
 
-def _cost(request: StaffRequest, tree: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the rule so far as a sentence with its cost; None until it says what is given."""
-    form = RuleForm(request.POST)
+def _effect(request: StaffRequest, tree: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the rule so far would mean; None until it says what is given and how often."""
+    known = request.POST.get("builder", "")
+    stored = queries.get_rule(code=known) if known else None
+    form = RuleForm(request.POST, rule=stored)
     form.is_valid()
     data = form.cleaned_data
+    cadence = data.get("cadence", "")
     if not {"what", "quantity", "cadence"} <= data.keys():
         return None
+    if cadence == GrantRule.Cadence.EVERY_N_MONTHS and not data.get("every_months"):
+        return None
+    if cadence == GrantRule.Cadence.ON_EVENT and not data.get("event_name"):
+        return None
+    facts = {
+        name: data[name]
+        for name in (*_LIMITS, "every_months", "event_name", "quantity", "cadence")
+        if data.get(name) not in (None, "")
+    }
     kind, _colon, code = data["what"].partition(":")
     draft = GrantRule(
-        code=data.get("code") or "draft",
+        pk=stored.pk if stored else None,
+        code=stored.code if stored else data.get("code") or "draft",
         condition=tree,
-        cadence=data["cadence"],
-        every_months=data.get("every_months"),
-        event_name=data.get("event_name") or "",
-        quantity=data["quantity"],
         benefit=get_benefit(code=code) if kind == "benefit" else None,
         package=get_package(code=code) if kind == "package" else None,
-        hold_out_bp=data.get("hold_out_bp") or 0,
-        cap_units_per_period=data.get("cap_units_per_period"),
-        cap_minor_per_period=data.get("cap_minor_per_period"),
+        budget_line=form.lines.get(data.get("budget_line") or ""),
+        **facts,
     )
-    shown = queries.preview(rule=draft, at=clock.now())
-    return {"sentence": sentence(draft), "units": shown.units, "minor": shown.cost_minor}
+    return effect_of(draft, at=clock.now())
 
 
 def _show(
-    request: StaffRequest, form: RuleForm, found: ConditionRows, *, title: str
+    request: StaffRequest,
+    form: RuleForm,
+    found: ConditionRows,
+    *,
+    rule: GrantRule | None,
+    title: str,
 ) -> HttpResponse:
     context = {
         **shell(request, active="rules"),
         "page_title": title,
         "form": form,
         "rows": found,
+        "rule": rule,
         "action": request.get_full_path(),
+        "back": reverse("console:rule", args=[rule.code]) if rule else reverse("console:rules"),
     }
     status = 422 if form.is_bound and form.errors else 200
-    return render_page(request, "console/rule_form.html", context, partial="form", status=status)
+    return render_page(request, "console/rule_form.html", context, partial="builder", status=status)

@@ -4,20 +4,17 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from benefits.catalogue.queries import localized
 from benefits.grants.queries import list_rule_periods
 from benefits.rules import operations, queries
 from benefits.rules.models import GrantRule
 from console.access import StaffRequest, staff_page
 from console.dialogs import finish
 from console.nav import shell
+from console.rule_words import audience_words, money, sentence, subject
 from core import clock
-from core.web.figures import format_money
 from core.web.responses import render_page
-from members.segments import conditions
 from tenants.accounts import permissions as p
 from tenants.brands.context import current_brand
 
@@ -45,43 +42,6 @@ def index(request: StaffRequest) -> HttpResponse:
         ],
     }
     return render_page(request, "console/rules.html", context, partial="rows")
-
-
-def subject(rule: GrantRule) -> str:
-    """Return what a rule grants, such as “2 × Hand care”."""
-    what = rule.benefit if rule.benefit is not None else rule.package
-    name = localized(what.name, get_language()) if what is not None else ""
-    return f"{rule.quantity} × {name}" if rule.quantity > 1 else name
-
-
-def audience_words(tree: dict[str, Any]) -> str:
-    """Return a condition as a phrase; one that no longer reads is said to be so."""
-    try:
-        condition = conditions.parse(tree)
-    except conditions.ConditionError:
-        return _("The condition names something that no longer exists.")
-    return conditions.describe(condition, currency=current_brand().currency)
-
-
-def sentence(rule: GrantRule) -> str:
-    """Return the whole rule as one sentence."""
-    cadence = str(rule.get_cadence_display())
-    if rule.cadence == GrantRule.Cadence.EVERY_N_MONTHS and rule.every_months:
-        cadence = ngettext("Every %(n)s month", "Every %(n)s months", rule.every_months) % {
-            "n": rule.every_months
-        }
-    if rule.cadence == GrantRule.Cadence.ON_EVENT:
-        cadence = _("On the event “%(name)s”") % {"name": rule.event_name}
-    if not rule.condition:
-        return _("%(cadence)s: %(what)s for every member.") % {
-            "cadence": cadence,
-            "what": subject(rule),
-        }
-    return _("%(cadence)s: %(what)s for each member of whom this is true: %(who)s.") % {
-        "cadence": cadence,
-        "what": subject(rule),
-        "who": audience_words(rule.condition),
-    }
 
 
 @staff_page(p.BENEFITS_VIEW)
@@ -117,11 +77,6 @@ def pause(request: StaffRequest, code: str) -> HttpResponse:
     rule = queries.get_rule(code=code)
     operations.pause_rule(rule=rule, by=request.actor, at=clock.now())
     return finish(request, _("Paused."), changed="rules", url=_url(rule))
-
-
-def money(minor: int, currency: str) -> str:
-    """Return an amount in the language of the page."""
-    return format_money(minor, currency, language=get_language() or "en")
 
 
 def _more_terms(rule: GrantRule) -> list[dict[str, Any]]:

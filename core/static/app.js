@@ -96,6 +96,12 @@
     const first = wrong || $('[autofocus]', dialog) || $('input:not([type=hidden]):not([disabled]), select, textarea', dialog);
     if (first) first.focus();
   });
+  // A long form of a page that came back with mistakes: lead to the first of them.
+  document.addEventListener('htmx:afterSettle', (event) => {
+    const { xhr } = event.detail;
+    const wrong = xhr && xhr.status === 422 && $('main form [aria-invalid=true]');
+    if (wrong && !$('dialog[open]')) wrong.focus();
+  });
   document.addEventListener('dialog:close', () => {
     const page = $('main .dialog-form[data-back]');
     if (page && !$('#dlg').open) location.assign(page.dataset.back);

@@ -17,6 +17,7 @@ from benefits.rules.operations import pause_rule, publish_rule, update_rule
 from benefits.rules.publication import check_publication
 from benefits.rules.queries import list_versions, unpublished_changes
 from benefits.rules.terms import changes_between
+from members.activity.operations import record_event
 from members.earning.operations import record_purchase
 from tests.integration.benefits.world import STAFF, World
 from tests.integration.partners.world import World as PartnersWorld
@@ -187,6 +188,21 @@ def test_rules_of_events_are_foreseen_from_what_happened(world: World) -> None:
 
     # Three of the northern member's in 90 days: one a month.
     assert check_publication(rule=rule, at=world.at).monthly.grants == 1
+
+
+@pytest.mark.parametrize("cadence", ["on_join", "on_tier_up", "on_event"])
+def test_rules_of_every_trigger_are_foreseen(world: World, cadence: str) -> None:
+    member = world.member(at=world.at - timedelta(days=3))
+    for days in (1, 2, 3):
+        at = world.at - timedelta(days=days)
+        record_event(member=member, name="visit", occurred_at=at, at=at)
+    record_event(member=member, name="view", occurred_at=world.at, at=world.at)
+    facts = {"event_name": "visit"} if cadence == "on_event" else {}
+    rule = world.rule(world.benefit(), publish=False, cadence=cadence, **facts)
+
+    # In 90 days: one enrolment, no tier reached, three visits; a third of it in a month.
+    monthly = check_publication(rule=rule, at=world.at).monthly
+    assert monthly.grants == {"on_join": 1, "on_tier_up": 0, "on_event": 1}[cadence]
 
 
 def test_rules_that_give_the_same_to_the_same_are_told(world: World) -> None:

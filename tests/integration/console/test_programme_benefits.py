@@ -213,7 +213,8 @@ def test_a_draft_shows_its_audience_as_rows_again(client: Client, made: Programm
     assert 'value="north, south"' in text
     changed = {**RULE, "what": f"benefit:{tea.code}", "condition-0-value": "2000"}
     del changed["code"]
-    assert client.post(url("edit_rule", "tea-spenders"), changed, headers=HTMX).status_code == 204
+    answer = client.post(url("edit_rule", "tea-spenders"), changed, headers=HTMX)
+    assert led_to(answer) == url("rule", "tea-spenders")
     assert get_rule(code="tea-spenders").condition["all"][0]["value"] == 200_000
 
 
@@ -234,7 +235,7 @@ def test_an_audience_that_rows_cannot_show_stays_as_it_is(client: Client, made: 
         "cadence": "monthly",
         "priority": "5",
     }
-    assert client.post(url("edit_rule", "odd"), form, headers=HTMX).status_code == 204
+    assert led_to(client.post(url("edit_rule", "odd"), form, headers=HTMX)) == url("rule", "odd")
     rule.refresh_from_db()
     assert (rule.name, rule.priority, rule.condition) == ("Odd one", 5, tree)
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from benefits.grants.issuing import issue
 from benefits.grants.models import Grant, GrantRevocation
+from benefits.rules.models import GrantRule
 from benefits.rules.operations import pause_rule, update_rule
 from benefits.rules.periods import Period
 from core import clock
@@ -45,9 +46,10 @@ def test_the_publish_dialog_shows_reach_cost_and_line(client: Client, made: Prog
         made.benefits.benefit(), publish=False, code="tea", condition=NORTH, quantity=2
     )
     text = client.get(url("check_rule", "tea"), headers=HTMX).content.decode()
-    assert '<b id="expected-cost">CN¥48.00</b>' in text
+    assert 'id="expected-cost">CN¥48.00</b>' in text
     assert "Nothing stands in the way" in text
-    assert "Rules · CN¥50,000.00" in text
+    assert "Left on “Rules”" in text
+    assert "CN¥50,000.00" in text
     assert "disabled" not in text
 
 
@@ -106,17 +108,57 @@ def test_ending_a_rule_takes_back_only_when_told(client: Client, made: Programme
     assert GrantRevocation.objects.get().cause == "rule_ended"
 
 
-def test_the_builder_tells_the_cost_while_it_is_filled_in(client: Client, made: Programme) -> None:
+BUILDER = {
+    "builder": "",
+    "what": "benefit:tea",
+    "quantity": "2",
+    "cadence": "monthly",
+    "condition-rows": "0",
+    "condition-groups": "1",
+}
+
+
+def test_the_builder_tells_reach_cost_and_lines_while_it_is_filled_in(
+    client: Client, made: Programme
+) -> None:
     for _one in range(3):
         made.benefits.member()
     made.benefits.benefit(code="tea")
-    form = {
-        "what": "benefit:tea",
-        "quantity": "2",
-        "cadence": "monthly",
-        "condition-rows": "0",
-        "condition-groups": "1",
-    }
+    made.benefits.rules_line()
+    form = {**BUILDER, "budget_line": "rules", "cap_per_member": "4"}
     text = client.post(url("condition_rows"), form, headers=HTMX).content.decode()
     assert "Every month: 2 × Tea box for every member." in text
-    assert 'id="draft-cost">CN¥72.00</b>' in text
+    assert 'id="effect-audience">3</b>' in text
+    assert 'id="expected-cost">CN¥72.00</b>' in text
+    assert "Left on “Rules”" in text
+    assert "Units per member at most: 4." in text
+    assert "Nothing stands in the way" in text
+    assert 'id="rule-effect" class="builder-side" aria-live="polite" hx-swap-oob="true"' in text
+    # Nothing that is not filled in yet is called a mistake.
+    assert "invalid" not in text
+    unpaid = client.post(url("condition_rows"), BUILDER, headers=HTMX).content.decode()
+    assert "No line of the budget in force pays for it." in unpaid
+    assert not GrantRule.objects.exists()
+
+
+def test_the_builder_asks_what_a_cadence_needs(client: Client, made: Programme) -> None:
+    made.benefits.benefit(code="tea")
+    headers = {**HTMX, "HX-Trigger-Name": "cadence"}
+    on_event = {**BUILDER, "cadence": "on_event"}
+    text = client.post(url("condition_rows"), on_event, headers=headers).content.decode()
+    assert 'name="event_name"' in text
+    assert "Not complete yet" in text
+    told = {**on_event, "event_name": "visit"}
+    text = client.post(url("condition_rows"), told, headers=HTMX).content.decode()
+    assert "On the event “visit”: 2 × Tea box for every member." in text
+    assert 'name="event_name"' not in text
+
+
+def test_an_edited_rule_is_no_conflict_of_its_own(client: Client, made: Programme) -> None:
+    made.benefits.member()
+    rule = made.benefits.rule(made.benefits.benefit(code="tea"), code="tea-rule")
+    form = {**BUILDER, "builder": rule.code, "budget_line": "rules"}
+    text = client.post(url("condition_rows"), form, headers=HTMX).content.decode()
+    assert "Nothing stands in the way" in text
+    other = client.post(url("condition_rows"), {**form, "builder": ""}, headers=HTMX)
+    assert "gives the same to 1 of its members" in other.content.decode()
