@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from console.access import StaffRequest, staff_page
-from console.dialogs import show_form
+from console.dialogs import lead_on, show_form
 from console.fields import place_error
 from console.labels import tier_names
 from console.member_forms import EnrolForm
@@ -18,7 +17,7 @@ from console.nav import shell
 from console.profile_forms import ATTRIBUTE_PREFIX, add_attributes, attributes_of
 from core import clock
 from core.errors import DomainError
-from core.web.responses import hx_redirect, render_page
+from core.web.responses import render_page
 from members.profiles import operations
 from members.profiles.models import Member
 from members.profiles.queries import (
@@ -145,5 +144,5 @@ def enrol(request: StaffRequest) -> HttpResponse:
         names = {one.code: f"{ATTRIBUTE_PREFIX}{one.code}" for one in required}
         place_error(form, error, names=names)
         return show_form(request, form, title=title, active="members", submit=submit)
-    messages.success(request, _("%(number)s is enrolled.") % {"number": member.number})
-    return hx_redirect(request, reverse("console:member", args=[member.number]))
+    url = reverse("console:member", args=[member.number])
+    return lead_on(request, _("%(number)s is enrolled.") % {"number": member.number}, url=url)

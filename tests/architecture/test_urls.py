@@ -25,6 +25,7 @@ _SAMPLES = {
     "stockway": "in",
     "drawway": "open",
     "switchway": "on",
+    "amountkind": "cost",
 }
 
 
