@@ -7,6 +7,8 @@ again. That is exact: the last purchase leaves the window after all others of it
 that changed after they were counted have a mark.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,7 +19,7 @@ from members.segments.values import Scheme
 
 WINDOW_DAYS = 365
 
-_TAKE = "taken AS (DELETE FROM members_lateactivity RETURNING member_id)"
+TAKE = "taken AS (DELETE FROM members_lateactivity RETURNING member_id)"
 
 _FULL_FACTS = """
 facts AS (
@@ -77,7 +79,7 @@ _SCORE = """
         old.frequency AS old_frequency, old.monetary_minor AS old_monetary,
         old.value_segment AS old_segment,
         {last_on} AS last_on, {frequency} AS frequency, {monetary} AS monetary
-    FROM members_member AS member
+    FROM {members} AS member
     LEFT JOIN members_memberscore AS old ON old.member_id = member.id
     LEFT JOIN facts ON facts.member_id = member.id
 ), bounds AS (
@@ -137,6 +139,36 @@ _WRITE = """, written AS (
 SELECT bounds.scored, (SELECT count(*) FROM written), to_jsonb(bounds) - 'scored' FROM bounds
 """
 
+# Of listed members only, between boundaries that are known; the facts of those who moved are there.
+_LISTED = """(SELECT member.id, member.enrolled_at FROM ({listed}) AS listed
+        JOIN members_member AS member ON member.id = listed.member_id)"""
+_MOVED_FACTS = "facts AS (SELECT * FROM score_moves)"
+_MOVED = tuple(
+    f"CASE WHEN facts.member_id IS NULL THEN {stored} ELSE facts.{moved} END"
+    for stored, moved in (
+        ("old.last_purchase_on", "last_on"),
+        ("COALESCE(old.frequency, 0)", "frequency"),
+        ("COALESCE(old.monetary_minor, 0)", "monetary"),
+    )
+)
+_WRITE_LISTED = """, updated AS (
+    UPDATE members_memberscore AS score SET
+        r = different.r, f = different.f, m = different.m,
+        last_purchase_on = different.last_on, frequency = different.frequency,
+        monetary_minor = different.monetary, value_segment = different.value_segment,
+        changed_on = %(as_of)s
+    FROM different WHERE score.member_id = different.member_id AND old_id IS NOT NULL
+    RETURNING 1
+), added AS (
+    INSERT INTO members_memberscore (member_id, r, f, m, last_purchase_on, frequency,
+        monetary_minor, value_segment, changed_on)
+    SELECT member_id, r, f, m, last_on, frequency, monetary, value_segment, %(as_of)s
+    FROM different WHERE old_id IS NULL
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM updated) + (SELECT count(*) FROM added)
+"""
+
 # For the invariant: whose stored scores differ from a computation over all days.
 _COMPARE = "SELECT member_id FROM different ORDER BY member_id LIMIT 20"
 
@@ -180,7 +212,35 @@ def score_statement(
             "last_as_of": last_as_of,
             "last_from_on": last_as_of - timedelta(days=WINDOW_DAYS),
         }
-    return f"WITH {_TAKE}, {head}{_WRITE}", params
+    return f"WITH {TAKE}, {head}{_WRITE}", params
+
+
+def rolled_facts() -> tuple[str, tuple[str, str, str]]:
+    """Return what sums the facts of members whose days moved, and what each fact then is."""
+    return _ROLLED_FACTS.strip(), _ROLLED
+
+
+def write_statement(
+    *,
+    as_of: date,
+    zone: str,
+    scheme: Scheme,
+    boundaries: Mapping[str, Sequence[int]],
+    listed: str,
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement that scores the members of a query by known boundaries.
+
+    The table `score_moves` has the facts of those whose days moved. It gives the rows written.
+    """
+    head, params = _scoring(
+        as_of=as_of,
+        zone=zone,
+        scheme=replace(scheme, thresholds=boundaries),
+        facts=_MOVED_FACTS,
+        figures=(_MOVED[0], _MOVED[1], _MOVED[2]),
+        members=_LISTED.format(listed=listed),
+    )
+    return f"WITH {head}{_WRITE_LISTED}", params
 
 
 def compare_statement(*, as_of: date, zone: str, scheme: Scheme) -> tuple[str, dict[str, Any]]:
@@ -201,7 +261,13 @@ def effect_statement(*, as_of: date, zone: str, scheme: Scheme) -> tuple[str, di
 
 
 def _scoring(
-    *, as_of: date, zone: str, scheme: Scheme, facts: str, figures: tuple[str, str, str]
+    *,
+    as_of: date,
+    zone: str,
+    scheme: Scheme,
+    facts: str,
+    figures: tuple[str, str, str],
+    members: str = "members_member",
 ) -> tuple[str, dict[str, Any]]:
     signals = used_signals(scheme.table, scheme.signals)
     params: dict[str, Any] = {
@@ -223,6 +289,7 @@ def _scoring(
     last_on, frequency, monetary = figures
     text = _SCORE.format(
         facts=facts.strip(),
+        members=members,
         last_on=last_on,
         frequency=frequency,
         monetary=monetary,

@@ -70,6 +70,7 @@ class ScoreRun(models.Model):
     scheme = models.CharField(
         max_length=16, blank=True, default="", db_default="", help_text=_("Digest of the scheme.")
     )
+    zone = models.CharField(max_length=64, blank=True, default="", db_default="")
     scored = models.PositiveIntegerField(help_text=_("Members with a purchase in the window."))
     changed = models.PositiveIntegerField(help_text=_("Rows that this run changed."))
     finished_at = models.DateTimeField()

@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from core.actors import Actor
+from members.segments._rolling import Before, roll
 from members.segments._scores import score_statement
 from members.segments.conditions import parse
 from members.segments.errors import (
@@ -25,6 +26,7 @@ from members.segments.models import (
 )
 from members.segments.queries import get_scheme, get_segment, list_segment_uses
 from members.segments.usage import segments_in
+from members.segments.values import Scheme
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 from tenants.jobs.operations import enqueue
@@ -55,29 +57,47 @@ def recompute_scores(*, on: date, at: datetime, full: bool = False) -> ScoreRun:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' scores'))")
         last = ScoreRun.objects.order_by("-as_of").first()
         rolls = last is not None and not full and last.as_of <= on <= last.as_of + _LONGEST_ROLL
-        scheme = get_scheme()
-        statement, params = score_statement(
-            as_of=on,
-            zone=current_brand().timezone,
-            scheme=scheme,
-            last_as_of=last.as_of if last is not None and rolls else None,
-        )
-        cursor.execute(statement, params)
-        scored, changed, boundaries = cursor.fetchone()
+        scheme, zone = get_scheme(), current_brand().timezone
+        before = _before(last, scheme, zone) if rolls else None
+        if before is not None:
+            scored, changed, boundaries = roll(as_of=on, zone=zone, scheme=scheme, before=before)
+        else:
+            statement, params = score_statement(
+                as_of=on,
+                zone=zone,
+                scheme=scheme,
+                last_as_of=last.as_of if last is not None and rolls else None,
+            )
+            cursor.execute(statement, params)
+            scored, changed, found = cursor.fetchone()
+            boundaries = json.loads(found)
         # A run of a later day no longer describes the stored scores.
         ScoreRun.objects.filter(as_of__gt=on).delete()
         run, _created = ScoreRun.objects.update_or_create(
             as_of=on,
             defaults={
-                "boundaries": json.loads(boundaries),
+                "boundaries": boundaries,
                 "method": "quintiles" if scheme.thresholds is None else "thresholds",
                 "scheme": scheme.digest,
+                "zone": zone,
                 "scored": scored,
                 "changed": changed,
                 "finished_at": at,
             },
         )
     return run
+
+
+def _before(last: ScoreRun | None, scheme: Scheme, zone: str) -> Before | None:
+    """Return the last run if what is stored was scored as now; None when all must be looked at."""
+    if last is None or (last.scheme, last.zone) != (scheme.digest, zone):
+        return None
+    # Nobody was scored: there are no boundaries to go by.
+    if any(
+        len(last.boundaries.get(name) or ()) != 4 for name in ("recency", "frequency", "monetary")
+    ):
+        return None
+    return Before(as_of=last.as_of, boundaries=last.boundaries)
 
 
 def mark_late(*, member_ids: Sequence[int]) -> None:

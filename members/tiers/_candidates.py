@@ -35,19 +35,22 @@ WHERE entry.at >= %(since)s AND account.wallet_id = %(wallet)s
     AND (entry.kind IN (5, 10) OR (entry.kind = 1 AND entry.source_type <> 'purchase'))
 """
 # Only what was added counts here: leaving out what was taken back makes the rest a lower bound.
-# Materialised: the entries of some days lie together on disk, those of some members do not.
+# Materialised: the entries of some days lie together on disk, those of some members do not; and
+# these members are few of those who hold the tier, which the planner can not know.
 _LEFT_JOURNAL = """
 WITH gone AS MATERIALIZED (
     SELECT account_id, sum(delta) AS amount FROM members_entry
     WHERE at >= {from_at} AND at < {to_at}
         AND delta > 0 AND kind IN (1, 5)
     GROUP BY account_id
+), owned AS MATERIALIZED (
+    SELECT account.owner_id, gone.amount
+    FROM gone JOIN members_account AS account ON account.id = gone.account_id
+    WHERE account.wallet_id = %(wallet)s
 )
-SELECT stored.member_id, gone.amount
-FROM gone JOIN members_account AS account ON account.id = gone.account_id
-JOIN members_membertier AS stored ON stored.member_id = account.owner_id
-WHERE account.wallet_id = %(wallet)s
-    AND COALESCE(stored.earned_tier_id, stored.tier_id) = %(tier)s AND stored.spare >= 0
+SELECT stored.member_id, owned.amount
+FROM owned JOIN members_membertier AS stored ON stored.member_id = owned.owner_id
+WHERE COALESCE(stored.earned_tier_id, stored.tier_id) = %(tier)s AND stored.spare >= 0
 """
 _LEFT_DAYS = """
 SELECT stored.member_id, sum({amount}) AS amount

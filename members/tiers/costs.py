@@ -68,12 +68,9 @@ def register_yardstick(source: Callable[[date], Yardstick]) -> None:
     _yardsticks.append(source)
 
 
-def estimate_costs(*, on: date, old_codes: list[str], new_codes: list[str]) -> list[TierCost]:
-    """Return all costs, inside the transaction of a simulation."""
-    return [
-        estimator(on=on, old_codes=old_codes, new_codes=new_codes)
-        for _name, estimator in sorted(_estimators.items())
-    ]
+def list_estimators() -> list[CostEstimator]:
+    """Return who estimates a cost, by name; each is asked inside a transaction."""
+    return [estimator for _name, estimator in sorted(_estimators.items())]
 
 
 def get_yardstick(on: date) -> Yardstick:

@@ -6,10 +6,12 @@ goes where the downgrade policy leads in the end, after notice and grace. In win
 better of this year and the last counts, as a tier won last year still holds. Paid terms and
 decisions of staff hold as they do today.
 
-One aggregate over the journal or the days, into a temporary table that goes with the transaction.
+One aggregate over the journal or the days, into a temporary table that goes at the end. In steps,
+each a transaction of its own, so that a job can say how far it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -19,38 +21,41 @@ from django.db import connection, transaction
 from core.clock import local_date
 from members.tiers._drafts import check_draft
 from members.tiers._metrics import beginning_of, wallet_of
-from members.tiers.costs import TABLE, TierCost, Yardstick, estimate_costs, get_yardstick
+from members.tiers.costs import TABLE, TierCost, Yardstick, get_yardstick, list_estimators
 from members.tiers.models import Tier, TierScheme
 from members.tiers.queries import list_tiers
 from members.tiers.rules import add_months, match_tier
 from members.tiers.values import SchemeDraft
 from tenants.brands.context import current_brand
 
-_SECONDS = 60
+_SECONDS = 600
 # Only the sums need the whole journal: growth and points count on the day of the entry, what is
-# taken back on the day of what it takes back.
+# taken back on the day of what it takes back. By account first: the owners of a million sums are
+# soon found, those of many million entries are not.
 _JOURNAL = """
-    SELECT account.owner_id AS member_id, entry.amount, entry.at FROM (
-        SELECT account_id, {amount} AS amount, at FROM members_entry
-        WHERE kind IN ({kinds}) AND at < {to_at} AND at >= COALESCE({least_at}, '-infinity')
-        UNION ALL
-        SELECT taken.account_id, taken.delta{shortfall}, undone.at FROM members_entry AS taken
-        JOIN members_entry AS undone
-            ON undone.account_id = taken.account_id AND undone.seq = taken.ref_seq
-        WHERE taken.kind = 10 AND taken.at >= COALESCE({least_at}, '-infinity')
-    ) AS entry JOIN members_account AS account ON account.id = entry.account_id
+    SELECT account.owner_id AS member_id, counted.metric FROM (
+        SELECT entry.account_id, {sums} AS metric FROM (
+            SELECT account_id, {amount} AS amount, at FROM members_entry
+            WHERE kind IN ({kinds}) AND at < {to_at} AND at >= COALESCE({least_at}, '-infinity')
+            UNION ALL
+            SELECT taken.account_id, taken.delta{shortfall}, undone.at FROM members_entry AS taken
+            JOIN members_entry AS undone
+                ON undone.account_id = taken.account_id AND undone.seq = taken.ref_seq
+            WHERE taken.kind = 10 AND taken.at >= COALESCE({least_at}, '-infinity')
+        ) AS entry{years}
+        GROUP BY entry.account_id
+    ) AS counted JOIN members_account AS account ON account.id = counted.account_id
     WHERE account.wallet_id = %(wallet)s
 """
 _DAYS = """
-    SELECT member_id, {amount} AS amount, on_date FROM members_memberday
-    WHERE on_date < %(to_on)s AND on_date >= COALESCE(%(least_on)s::date, '-infinity')
-"""
-_SUMS = """
-    SELECT counted.member_id, {sums} AS metric FROM ({counted}) AS counted{members}
-    GROUP BY counted.member_id
+    SELECT entry.member_id, {sums} AS metric FROM (
+        SELECT member_id, {amount} AS amount, on_date FROM members_memberday
+        WHERE on_date < %(to_on)s AND on_date >= COALESCE(%(least_on)s::date, '-infinity')
+    ) AS entry{years}
+    GROUP BY entry.member_id
 """
 _TABLE = """
-CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS
+CREATE TEMPORARY TABLE {table} AS
 WITH sums AS ({sums}), placed AS (
     SELECT member.id AS member_id, COALESCE(held.old_rank, 1) AS old_rank,
         COALESCE(earned.new_rank, 1) AS rank, COALESCE(sums.metric, 0)::bigint AS metric,
@@ -153,8 +158,12 @@ class Simulation:
         return budget is not None and self.then_minor > budget
 
 
-def simulate(*, draft: SchemeDraft, at: datetime) -> Simulation:
+def simulate(
+    *, draft: SchemeDraft, at: datetime, progress: Callable[[int, int], None] | None = None
+) -> Simulation:
     """Return what a scheme would do to the members of today; nothing is stored.
+
+    `progress` is told of each step that is done, of how many, between transactions.
 
     :raises InvalidSchemeError: for a draft that can not be, with a pointer to the place.
     """
@@ -165,24 +174,32 @@ def simulate(*, draft: SchemeDraft, at: datetime) -> Simulation:
         Tier(rank=rank, code=tier.code, entry_threshold=tier.entry_threshold)
         for rank, tier in enumerate(draft.tiers, start=1)
     )
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('statement_timeout', %s, true), "
-            "set_config('work_mem', '96MB', true)",
-            [f"{_SECONDS}s"],
-        )
-        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
-        cursor.execute(*_statement(draft, old, new, on))
-        cursor.execute(
-            f"SELECT old_rank, new_rank, count(*) FROM {TABLE} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608
-        )
-        moves = tuple(Move(*row) for row in cursor.fetchall())
-        codes = [tier.code for tier in new]
-        costs = estimate_costs(
-            on=on, old_codes=[tier.code for tier in old] or codes[:1], new_codes=codes
-        )
-        cursor.execute(f"DROP TABLE {TABLE}")
-    steps = [_step(move, old, new) * move.members for move in moves]
+    codes = [tier.code for tier in new]
+    old_codes = [tier.code for tier in old] or codes[:1]
+    estimators = list_estimators()
+    steps = len(estimators) + 2
+    tell = progress or (lambda _done, _total: None)
+    tell(0, steps)
+    try:
+        with _patient() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
+            cursor.execute(*_statement(draft, old, new, on))
+            cursor.execute(f"ANALYZE {TABLE}")
+        tell(1, steps)
+        with _patient() as cursor:
+            cursor.execute(
+                f"SELECT old_rank, new_rank, count(*) FROM {TABLE} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608
+            )
+            moves = tuple(Move(*row) for row in cursor.fetchall())
+        costs = []
+        for number, estimate in enumerate(estimators, start=2):
+            tell(number, steps)
+            with _patient():
+                costs.append(estimate(on=on, old_codes=old_codes, new_codes=codes))
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
+    changes = [_step(move, old, new) * move.members for move in moves]
     return Simulation(
         on=on,
         old_tiers=old,
@@ -190,9 +207,21 @@ def simulate(*, draft: SchemeDraft, at: datetime) -> Simulation:
         moves=moves,
         costs=tuple(costs),
         yardstick=get_yardstick(on),
-        risen=sum(step for step in steps if step > 0),
-        fallen=-sum(step for step in steps if step < 0),
+        risen=sum(change for change in changes if change > 0),
+        fallen=-sum(change for change in changes if change < 0),
     )
+
+
+@contextmanager
+def _patient() -> Iterator[Any]:
+    """Give a cursor in a transaction with room and time for many rows."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('statement_timeout', %s, true), "
+            "set_config('work_mem', '96MB', true)",
+            [f"{_SECONDS}s"],
+        )
+        yield cursor
 
 
 def _step(move: Move, old: Sequence[Tier], new: Sequence[Tier]) -> int:
@@ -238,24 +267,15 @@ def _window(draft: SchemeDraft, on: date) -> dict[str, date | None]:
 
 def _sums(draft: SchemeDraft) -> str:
     is_day = wallet_of(draft.metric) is None
-    if is_day:
-        spent = "spend_minor - refunded_minor"
-        amount = spent if draft.metric == TierScheme.Metric.SPEND else "orders"
-        counted = _DAYS.format(amount=amount)
-    else:
-        is_growth = draft.metric == TierScheme.Metric.GROWTH
-        counted = _JOURNAL.format(
-            amount="delta",
-            kinds="1, 5" if is_growth else "1",
-            shortfall="" if is_growth else " - COALESCE(taken.shortfall, 0)",
-            to_at=beginning_of("%(to_on)s::date"),
-            least_at=beginning_of("%(least_on)s::date"),
-        )
+    is_yearly = draft.window == TierScheme.Window.ANNIVERSARY_YEAR
 
     def total(since: str, until: str = "") -> str:
         column = "on_date" if is_day else "at"
 
         def bound(day: str) -> str:
+            if is_yearly:
+                # Worked out once for each member, not for each entry.
+                return day
             return f"{day}::date" if is_day else beginning_of(day)
 
         condition = f"{column} >= {bound(since)}"
@@ -263,7 +283,6 @@ def _sums(draft: SchemeDraft) -> str:
             condition += f" AND {column} < {bound(until)}"
         return f"COALESCE(sum(amount) FILTER (WHERE {condition}), 0)"
 
-    members = ""
     if draft.window == TierScheme.Window.LIFETIME:
         sums = "sum(amount)"
     elif draft.window == TierScheme.Window.ROLLING:
@@ -271,9 +290,24 @@ def _sums(draft: SchemeDraft) -> str:
     elif draft.window == TierScheme.Window.CALENDAR_YEAR:
         sums = f"GREATEST({total('%(first_on)s')}, {total('%(before_on)s', '%(first_on)s')})"
     else:
-        members = _ANNIVERSARIES
         sums = f"GREATEST({total('year.first')}, {total('year.before', 'year.first')})"
-    return _SUMS.format(sums=sums, counted=counted, members=members)
+    if is_day:
+        spent = "spend_minor - refunded_minor"
+        return _DAYS.format(
+            amount=spent if draft.metric == TierScheme.Metric.SPEND else "orders",
+            sums=sums,
+            years=_DAY_YEARS if is_yearly else "",
+        )
+    is_growth = draft.metric == TierScheme.Metric.GROWTH
+    return _JOURNAL.format(
+        amount="delta",
+        kinds="1, 5" if is_growth else "1",
+        shortfall="" if is_growth else " - COALESCE(taken.shortfall, 0)",
+        to_at=beginning_of("%(to_on)s::date"),
+        least_at=beginning_of("%(least_on)s::date"),
+        sums=sums,
+        years=_JOURNAL_YEARS if is_yearly else "",
+    )
 
 
 _YEARS = (
@@ -282,12 +316,21 @@ _YEARS = (
     "- EXTRACT(year FROM joined.on_day))::int) > %(on)s::date THEN 1 ELSE 0 END"
 )
 _ANNIVERSARIES = f"""
+    SELECT id, (joined.on_day + make_interval(years => {_YEARS}))::date AS first,
+        (joined.on_day + make_interval(years => {_YEARS} - 1))::date AS before
+    FROM (SELECT id, (enrolled_at AT TIME ZONE %(zone)s)::date AS on_day
+        FROM members_member OFFSET 0) AS joined
+"""  # noqa: S608
+_DAY_YEARS = f" JOIN ({_ANNIVERSARIES} OFFSET 0) AS year ON year.id = entry.member_id"
+_JOURNAL_YEARS = f"""
     JOIN (
-        SELECT id, (joined.on_day + make_interval(years => {_YEARS}))::date AS first,
-            (joined.on_day + make_interval(years => {_YEARS} - 1))::date AS before
-        FROM (SELECT id, (enrolled_at AT TIME ZONE %(zone)s)::date AS on_day
-            FROM members_member) AS joined
-    ) AS year ON year.id = counted.member_id
+        SELECT account.id, {beginning_of("days.first")} AS first,
+            {beginning_of("days.before")} AS before
+        FROM ({_ANNIVERSARIES} OFFSET 0) AS days
+        JOIN members_account AS account
+            ON account.owner_id = days.id AND account.wallet_id = %(wallet)s
+        OFFSET 0
+    ) AS year ON year.id = entry.account_id
 """  # noqa: S608
 
 
