@@ -273,7 +273,11 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "tenants.accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"request_login_code": "tenants.accounts.forms.SignInCodeForm"}
+ACCOUNT_FORMS = {
+    "request_login_code": "tenants.accounts.forms.SignInCodeForm",
+    "confirm_login_code": "tenants.accounts.forms.ConfirmSignInForm",
+    "confirm_email_verification_code": "tenants.accounts.forms.ConfirmEmailForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 # Nobody signs up by a form; naming the password keeps signing in by password possible.
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

@@ -10,6 +10,7 @@ from benefits.catalogue.kinds import Right, get_kind
 from benefits.catalogue.models import Benefit, Package
 from benefits.catalogue.queries import list_package_units, unit_cost
 from benefits.catalogue.stages import LIVE
+from benefits.grants import _by_hand
 from benefits.grants._audit import note
 from benefits.grants.errors import InvalidGrantError, KeyReusedError
 from benefits.grants.models import Grant, GrantRevocation
@@ -20,6 +21,7 @@ from core import clock
 from core.actors import Actor
 from members.profiles.errors import BlockedMemberError
 from members.profiles.models import Member
+from members.profiles.operations import require_active
 from tenants.brands.context import current_brand
 from tenants.events.operations import emit
 
@@ -50,6 +52,8 @@ def grant(
     :raises BenefitNotLiveError: if the benefit is an idea or retired.
     :raises CostMissingError: if the benefit has no unit cost today.
     :raises KeyReusedError: if the period key was used for another quantity.
+    :raises NamesMemberError: if the note of who gives it by hand names the member.
+    :raises ConsentNeededError: if, given by hand, it becomes more points than one person may give.
     """
     starts_at = starts_at or at
     if not 1 <= quantity <= _MAX_QUANTITY:
@@ -63,7 +67,10 @@ def grant(
     if benefit.stage not in LIVE:
         raise BenefitNotLiveError(benefit=benefit.code, stage=benefit.stage)
     unit_cost(benefit=benefit, on=clock.local_date(at, current_brand().timezone))
+    why = _by_hand.reason_of(reason, member_id=member.pk, by=by)
     with transaction.atomic():
+        # As the member is now, and until it is done.
+        require_active(member_id=member.pk)
         terms = freeze(benefits=[benefit], at=at)[benefit.pk]
         row, made = Grant.objects.get_or_create(
             member=member,
@@ -78,13 +85,14 @@ def grant(
                 "issued_at": at,
                 "starts_at": starts_at,
                 "ends_at": ends_at,
-                "reason": dict(reason or {"code": "granted_by_staff"}),
+                "reason": why,
             },
         )
         if not made:
             if row.quantity != quantity:
                 raise KeyReusedError(period_key=period_key)
             return row
+        _by_hand.check_points(row, by=by, at=at)
         get_kind(benefit.kind).grant(
             Right(
                 grant_id=row.pk,

@@ -32,7 +32,7 @@ from members.points.errors import HoldNotOpenError
 from members.points.values import Source
 from members.profiles.errors import BlockedMemberError
 from members.profiles.models import Member
-from members.profiles.operations import require_present
+from members.profiles.operations import require_active
 from tenants.audit.operations import record, verify_identity
 from tenants.events.operations import emit
 
@@ -225,6 +225,8 @@ def _place(
     by: Actor,
     at: datetime,
 ) -> MallOrder:
+    # As the member is now, and until it is done.
+    require_active(member_id=member.pk)
     kept = _waiting.claim(member, item, variant, at=at)
     line = _costs.line_of(item, at)
     waits = timedelta(minutes=item.pay_minutes) if item.cash_minor else HOLD_FOR
@@ -246,7 +248,6 @@ def _place(
         hold_ends_at=at + waits,
     )
     if address is not None and item.kind == _Kind.PHYSICAL:
-        require_present(member_id=member.pk)
         MallAddress.objects.create(
             order=order, **{name: address[name].strip() for name in ("recipient", "phone", "lines")}
         )

@@ -229,6 +229,9 @@ def update_profile(*, member: Member, by: Actor, at: datetime, **fields: Any) ->
 def block_member(*, member: Member, reason: str, by: Actor, at: datetime) -> bool:
     """Stop a member from earning and redeeming. Return whether this changed anything.
 
+    What is under way is waited for: once this returns, nothing of the member's is spent or passed
+    on, whoever had read the member before.
+
     :raises ErasedMemberError: if the member was erased.
     """
     return _set_status(member, Member.Status.ACTIVE, Member.Status.BLOCKED, reason, by, at)
@@ -252,7 +255,7 @@ def require_present(*, member_id: int) -> None:
 
 
 def require_active(*, member_id: int) -> None:
-    """Pass if the member may earn and use, and hold off an erasure until the transaction ends.
+    """Pass if the member may earn and use; hold off a block or an erasure until the end.
 
     :raises BlockedMemberError: if the member is blocked.
     :raises ErasedMemberError: if the member was erased.
@@ -265,7 +268,7 @@ def require_active(*, member_id: int) -> None:
 
 
 def _status_held(member_id: int) -> str:
-    # As strong as a foreign key's own look at the row: it stops nobody but an erasure.
+    # As strong as a foreign key's own look at the row: it stops a block and an erasure only.
     with connection.cursor() as cursor:
         cursor.execute("SELECT status FROM members_member WHERE id = %s FOR KEY SHARE", [member_id])
         return str(cursor.fetchone()[0])
@@ -372,6 +375,7 @@ def _set_status(
     at: datetime,
 ) -> bool:
     with transaction.atomic():
+        _hold_off(member.pk)
         changed = Member.objects.filter(pk=member.pk, status=before).update(status=after)
         if changed:
             action = f"member.{after.value if after != Member.Status.ACTIVE else 'unblocked'}"
@@ -389,6 +393,12 @@ def _set_status(
     if member.status == Member.Status.ERASED:
         raise ErasedMemberError
     return bool(changed)
+
+
+def _hold_off(member_id: int) -> None:
+    """Wait for all who rely on the member's status (`require_active`), and make others wait."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM members_member WHERE id = %s FOR UPDATE", [member_id])
 
 
 def _audit(

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from core.actors import Actor
@@ -10,8 +11,9 @@ from core.errors import ConflictError
 from members.points.errors import ReceiverMissingError
 from members.points.operations import transfer
 from members.points.values import Posting
-from members.profiles.errors import MemberNotFoundError
+from members.profiles.errors import BlockedMemberError, ErasedMemberError, MemberNotFoundError
 from members.profiles.models import Member
+from members.profiles.operations import require_active
 from members.profiles.queries import get_member
 
 
@@ -47,12 +49,25 @@ def transfer_points(
         raise ReceiverMissingError(pointer="/receiver") from None
     if not receiver.is_active or receiver.pk == sender.pk:
         raise ReceiverMissingError(pointer="/receiver")
-    return transfer(
-        from_owner_id=sender.pk,
-        to_owner_id=receiver.pk,
-        amount=amount,
-        key=key,
-        by=by,
-        at=at,
-        wallet=wallet,
-    )
+    with transaction.atomic():
+        # As they are now, and until it is done; in the order of their keys.
+        for key_of, error in sorted(
+            (
+                (sender.pk, MemberNotActiveError(side="sender")),
+                (receiver.pk, ReceiverMissingError(pointer="/receiver")),
+            ),
+            key=lambda one: one[0],
+        ):
+            try:
+                require_active(member_id=key_of)
+            except (BlockedMemberError, ErasedMemberError):
+                raise error from None
+        return transfer(
+            from_owner_id=sender.pk,
+            to_owner_id=receiver.pk,
+            amount=amount,
+            key=key,
+            by=by,
+            at=at,
+            wallet=wallet,
+        )

@@ -39,7 +39,7 @@ from members.points.models import Wallet
 from members.points.values import Source
 from members.profiles.errors import BlockedMemberError
 from members.profiles.models import Member
-from members.profiles.operations import require_present
+from members.profiles.operations import require_active
 from members.segments import conditions
 from members.segments.queries import is_in_audience
 from tenants.audit.operations import verify_identity
@@ -108,8 +108,8 @@ def check_limits(*, draw: LuckyDraw, made: int, today: int, at: datetime) -> Non
 
 def _play(member: Member, draw: LuckyDraw, key: UUID, words: str, at: datetime) -> DrawTicket:
     source = Source("lucky_draw", draw.pk)
-    if words:
-        require_present(member_id=member.pk)
+    # As the member is now, and until it is done.
+    require_active(member_id=member.pk)
     # Takes the account's lock: from here on, this member's draws are made one by one.
     points.redeem(
         owner_id=member.pk,

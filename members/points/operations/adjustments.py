@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from core.actors import Actor
 from members.points._calls import as_json, brand_day, check_amount, post, wallet_id
 from members.points._events import tell
+from members.points.by_hand import count_by_hand
 from members.points.errors import (
     ConsentNeededError,
     InvalidPointsError,
@@ -69,6 +70,30 @@ def adjust(
             cause={"reason": reason, "by": by.key, "person": person},
             source_id=by.id,
         )
+
+
+def check_by_hand(
+    *,
+    owner_id: int,
+    amount: int,
+    by: Actor,
+    at: datetime,
+    wallet: str = "points",
+    is_counted: bool = False,
+) -> None:
+    """Pass if a person may give an owner these points by hand, as `adjust` would let them.
+
+    For what becomes points in another way than an adjustment; see `members.points.by_hand` for
+    how it is counted from then on. Holds the account, so needs the transaction in which it is
+    given. `is_counted`: it is written down already, as part of that count.
+
+    :raises ConsentNeededError: if it passes the limit: an adjustment can ask somebody else.
+    """
+    person = person_behind(by)
+    limit = _limit_of(wallet=wallet, person=person, at=at) if by.kind != "system" else None
+    if limit is not None:
+        counted = amount if is_counted else 0
+        _check_limit(owner_id, wallet, amount, limit, person, None, at, counted=counted)
 
 
 def ask_adjustment(
@@ -253,7 +278,15 @@ def _limit_of(*, wallet: str, person: str, at: datetime) -> int | None:
 
 
 def _check_limit(
-    owner_id: int, wallet: str, amount: int, limit: int, person: str, key: UUID, at: datetime
+    owner_id: int,
+    wallet: str,
+    amount: int,
+    limit: int,
+    person: str,
+    key: UUID | None,
+    at: datetime,
+    *,
+    counted: int = 0,
 ) -> None:
     """Refuse what passes the limit, under the account's lock; a posting's own key is a replay."""
     account = (
@@ -262,11 +295,14 @@ def _check_limit(
         .values_list("id", flat=True)
         .first()
     )
-    if account is None or Entry.objects.filter(key=key).exists():
+    if account is None or (key is not None and Entry.objects.filter(key=key).exists()):
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT points_adjusted_by(%s, %s, %s)", [account, person, at])
         (done,) = cursor.fetchone()
+    if wallet == "points":
+        since = at - LIMIT_PERIOD
+        done += count_by_hand(owner_id=owner_id, person=person, since=since) - counted
     if abs(amount) > limit - done:
         raise ConsentNeededError(limit=limit, left=max(limit - done, 0))
 

@@ -193,7 +193,11 @@ def test_a_benefit_is_given_by_hand_once_and_taken_back(
         assert_done(client.post(url("give_benefit", member.number), form, headers=HTMX), "member")
     grant = Grant.objects.get(member=member)
     assert (grant.benefit_id, grant.quantity) == (benefit.pk, 2)
-    assert grant.reason == {"code": "granted_by_staff", "note": "Sorry"}
+    assert grant.reason == {
+        "code": "granted_by_staff",
+        "note": "Sorry",
+        "person": f"staff:{AuditEntry.objects.get(action='grant.issued').actor_id}",
+    }
     assert grant.ends_at is not None
     assert grant.ends_at.isoformat() == "2026-03-31T16:00:00+00:00"  # the last of it in Shanghai
     page = client.get(url("member", member.number) + "?tab=grants").content.decode()

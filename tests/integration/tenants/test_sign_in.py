@@ -1,9 +1,11 @@
 """Signing in: a code by e-mail, or a password with the second factor behind it."""
 
+import itertools
 import time
 from collections.abc import Callable
 
 import pytest
+from allauth.account.forms import ConfirmLoginCodeForm
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
@@ -13,8 +15,10 @@ from django.test import Client
 from core import clock
 from core.actors import SYSTEM
 from members.profiles.operations import enrol
+from tenants.accounts import forms
 from tenants.accounts.models import StaffMember, User
 from tenants.brands.models import Brand
+from tests.integration.tenants.threads import run_in_threads
 
 PASSWORD = "correct horse battery staple"
 
@@ -115,3 +119,51 @@ def test_staff_without_a_second_factor_are_led_to_one_where_it_is_required(
         staff("owner").user, backend="allauth.account.auth_backends.AuthenticationBackend"
     )
     assert client.get("/console/")["Location"] == "/accounts/2fa/"
+
+
+def guessed_at_once(
+    brand: Brand, client_for: Callable[[Brand], Client], monkeypatch: pytest.MonkeyPatch
+) -> int:
+    """Type eight wrong codes at the same moment; return how many were held against the real one."""
+    enrol(external_id="ann", email="ann@example.com", by=SYSTEM, at=clock.now())
+    client = client_for(brand)
+    client.post("/accounts/login/code/", {"email": "ann@example.com"})
+    right, cookies = _code(), client.cookies
+    judged: list[str] = []
+
+    def compare(*, actual: str, expected: str) -> bool:
+        judged.append(actual)
+        time.sleep(0.1)  # all have read the session before the first one is answered
+        return actual == expected
+
+    monkeypatch.setattr("allauth.account.forms.compare_user_code", compare)
+    numbers = itertools.count(1)
+
+    def guess() -> int:
+        other = client_for(brand)
+        other.cookies = cookies
+        code = f"{(int(right) + next(numbers)) % 10**6:06d}"
+        return other.post("/accounts/login/code/confirm/", {"code": code}).status_code
+
+    answers = run_in_threads(8, brand, guess)
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    return len(judged)
+
+
+@pytest.mark.race
+def test_guesses_of_a_sign_in_code_at_once_are_all_counted(
+    committed_brand: Brand,
+    client_for: Callable[[Brand], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert guessed_at_once(committed_brand, client_for, monkeypatch) == 3
+
+
+@pytest.mark.race
+def test_control_guesses_counted_in_the_session_are_lost(
+    committed_brand: Brand,
+    client_for: Callable[[Brand], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forms.ConfirmSignInForm, "clean_code", ConfirmLoginCodeForm.clean_code)
+    assert guessed_at_once(committed_brand, client_for, monkeypatch) > 3
