@@ -6,7 +6,6 @@ same columns, constraints and indexes; both start on empty tables.
 
 import os
 import statistics
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -30,15 +29,10 @@ from benefits.rules.operations import create_rule, publish_rule
 from benefits.rules.periods import period_on
 from core.actors import SYSTEM
 from core.ids import uuid7
-from members.activity.operations import record_event
 from members.profiles.models import Member
-from tenants.brands.context import tenant_context
-from tenants.brands.models import Brand
-from tenants.events.operations import deliver_pending
 
 AT = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 MEMBERS = int(os.environ.get("TESSERA_BENCH_MEMBERS", "1000000"))
-EVENTS = int(os.environ.get("TESSERA_BENCH_EVENTS", "500"))
 ROUNDS = int(os.environ.get("TESSERA_BENCH_ROUNDS", "3"))
 # Each matches nine of ten members, or all of them.
 CONDITIONS: list[dict[str, Any]] = [
@@ -53,7 +47,7 @@ CONDITIONS: list[dict[str, Any]] = [
         ]
     },
 ]
-_MEMBERS_SQL = """
+MEMBERS_SQL = """
 INSERT INTO members_member (external_id, status, enrolled_at, region, store_code, locale, tags,
                             attributes)
 SELECT 'm' || n, 'active', %s, 'r' || n %% 10, '', '', ARRAY['t' || n %% 10], '{}'
@@ -143,7 +137,7 @@ def benefits_of(count: int) -> list[Benefit]:
 def monthly_grants() -> Iterator[Result]:
     """Time the issue of five rules against the bare rows, and the same issue again."""
     with fresh_brand():
-        execute(_MEMBERS_SQL, [AT - timedelta(days=100), MEMBERS])
+        execute(MEMBERS_SQL, [AT - timedelta(days=100), MEMBERS])
         execute("ANALYZE members_member")
         rules = rules_of(benefits_of(5), CONDITIONS)
         period = period_on(cadence="monthly", on=AT.date())
@@ -199,7 +193,7 @@ def monthly_grants() -> Iterator[Result]:
 def what_may_i() -> Iterator[Result]:
     """Count queries and CPU of one member's question: 50 benefits, 200 rules."""
     with fresh_brand():
-        execute(_MEMBERS_SQL, [AT - timedelta(days=100), 20_000])
+        execute(MEMBERS_SQL, [AT - timedelta(days=100), 20_000])
         benefits = benefits_of(50)
         rules_of(
             benefits,
@@ -255,72 +249,3 @@ def what_may_i() -> Iterator[Result]:
         len(times),
         note,
     )
-
-
-@BENCH.register("benefits", "event to grant")
-def event_to_grant() -> Iterator[Result]:
-    """Record 50 events a second beside a relay; time each until its grants can be seen.
-
-    The relay has one thread, which looks for events every 20 ms where the running service is
-    poked at each commit.
-    """
-    with fresh_brand() as brand:
-        execute(_MEMBERS_SQL, [AT - timedelta(days=100), 5_000])
-        line = paying_line()
-        for number, benefit in enumerate(benefits_of(5)):
-            rule = create_rule(
-                code=f"event-{number}",
-                name="On an event",
-                cadence="on_event",
-                event_name="check_in",
-                benefit=benefit,
-                condition=CONDITIONS[0],
-                budget_line=line,
-                by=SYSTEM,
-                at=AT,
-            )
-            publish_rule(rule=rule, by=SYSTEM, at=AT)
-        taken = sorted(_deliver_beside(brand, list(Member.objects.order_by("pk")[:EVENTS])))
-    yield Result(
-        "benefits",
-        "event → grant visible, at 50 events/s, p95",
-        taken[int(len(taken) * 0.95)] * 1000,
-        "ms",
-        1_000,
-        300,
-        "lower",
-        len(taken),
-        f"5 rules per event; median {statistics.median(taken) * 1000:.0f} ms",
-    )
-
-
-def _deliver_beside(brand: Brand, members: list[Member]) -> list[float]:
-    """Return the seconds from each event's commit until all its grants were seen."""
-    seen: dict[int, float] = {}
-    done = threading.Event()
-
-    def relay() -> None:
-        last = 0
-        with tenant_context(brand):
-            while not done.is_set():
-                if not deliver_pending(at=AT, limit=5):
-                    time.sleep(0.02)
-                rows = Grant.objects.filter(pk__gt=last).order_by("pk")
-                now = time.perf_counter()
-                for key, member_id in rows.values_list("pk", "member_id"):
-                    last, seen[member_id] = key, now
-            connection.close()
-
-    thread = threading.Thread(target=relay)
-    thread.start()
-    sent: dict[int, float] = {}
-    began = time.perf_counter()
-    for number, member in enumerate(members):
-        time.sleep(max(began + number / 50 - time.perf_counter(), 0))
-        record_event(member=member, name="check_in", occurred_at=AT, at=AT)
-        sent[member.pk] = time.perf_counter()
-    while len(seen) < len(members) and time.perf_counter() < began + 120:
-        time.sleep(0.1)
-    done.set()
-    thread.join()
-    return [seen[key] - at for key, at in sent.items()]

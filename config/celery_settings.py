@@ -22,10 +22,12 @@ broker_transport_options = {
 visibility_timeout = 900
 
 # Calls to other machines have a queue of their own, so that a slow one holds up nothing else; so
-# has the clock, so that what falls due and the heartbeat do not wait behind a brand's backlog.
+# has the clock, so that what falls due and the heartbeat do not wait behind a brand's backlog; and
+# so have events, for which a worker of their own listens: a member waits for what they bring.
 # Exchange and key are spelled out: by default both queues would get every message.
 task_queues = tuple(
-    Queue(name, Exchange(name), routing_key=name) for name in ("default", "outbound", "clock")
+    Queue(name, Exchange(name), routing_key=name)
+    for name in ("default", "outbound", "clock", "events")
 )
 task_default_queue = "default"
 task_create_missing_queues = False

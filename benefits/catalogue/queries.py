@@ -1,6 +1,6 @@
 """Reads of the catalogue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -48,6 +48,7 @@ __all__ = [
     "list_prices",
     "list_stage_changes",
     "list_unit_costs",
+    "list_units_of_packages",
     "list_versions",
     "localized",
     "unit_cost",
@@ -144,8 +145,16 @@ def list_packages_around(*, package: Package) -> list[tuple[Package, int]]:
 
 def list_package_units(*, package: Package) -> list[tuple[Benefit, int]]:
     """Return the benefits that one package gives in all, its parts included, with their units."""
-    rows = PackageUnit.objects.select_related("benefit").filter(package=package)
-    return [(row.benefit, row.quantity) for row in rows.order_by("benefit__code")]
+    return list_units_of_packages(package_ids=[package.pk]).get(package.pk, [])
+
+
+def list_units_of_packages(*, package_ids: Collection[int]) -> dict[int, list[tuple[Benefit, int]]]:
+    """Return the same for several packages, by their keys; packages that give nothing are not in."""
+    rows = PackageUnit.objects.select_related("benefit").filter(package_id__in=package_ids)
+    found: dict[int, list[tuple[Benefit, int]]] = {}
+    for row in rows.order_by("benefit__code"):
+        found.setdefault(row.package_id, []).append((row.benefit, row.quantity))
+    return found
 
 
 def list_prices(*, benefit: Benefit) -> list[BenefitPrice]:

@@ -89,14 +89,23 @@ class Candidates:
     parameters: dict[str, Any]
 
 
-def items_of(rule: GrantRule, period: Period, at: datetime) -> list[Item]:
-    """Return what each member gets: live benefits, within the benefits' own dates."""
+def items_of(
+    rule: GrantRule,
+    period: Period,
+    at: datetime,
+    *,
+    units: Sequence[tuple[Benefit, int]] | None = None,
+) -> list[Item]:
+    """Return what each member gets: live benefits, within the benefits' own dates.
+
+    `units` are the rule's benefits where the caller knows them already.
+    """
     zone = ZoneInfo(current_brand().timezone)
     end = ends_at(
         period=period, on=at.astimezone(zone).date(), validity_days=rule.validity_days, zone=zone
     )
     items = []
-    for benefit, quantity in list_units(rule=rule):
+    for benefit, quantity in list_units(rule=rule) if units is None else units:
         starts = max(at, benefit.starts_at or at)
         ends = min((instant for instant in (end, benefit.ends_at) if instant), default=None)
         if benefit.stage in LIVE and (ends is None or starts < ends):

@@ -1,11 +1,13 @@
 """What this room does when something has happened: rules that events set off, and channels.
 
-Each handler runs in a transaction of its own, at most once in effect per event.
+Each handler runs in a transaction of its own, at most once in effect per event. Those that members
+wait for take many events at once.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
+from benefits.grants._together import Occasion, issue_for
 from benefits.grants.fulfilment import get_channel
 from benefits.grants.issuing import issue
 from benefits.grants.models import Redemption
@@ -18,21 +20,26 @@ from benefits.grants.revoking import (
 )
 from benefits.grants.states import OPEN
 from benefits.rules.models import GrantRule
-from benefits.rules.periods import ISSUED_BY_JOB, Period
-from benefits.rules.queries import list_rules_in_force
+from benefits.rules.periods import ISSUED_BY_JOB
+from benefits.rules.queries import list_published_rules, list_rules_in_force
 from core.actors import SYSTEM
 from members.activity.models import Purchase
 from members.segments import conditions
-from tenants.audit.operations import verify_identity
 from tenants.events.models import Event
-from tenants.events.registry import on_event
+from tenants.events.registry import on_event, on_events
 
 _Cadence = GrantRule.Cadence
 
 
-def grant_on_join(event: Event) -> None:
-    """Grant the welcome ritual to a new member, once."""
-    _issue_to(event, cadence=_Cadence.ON_JOIN, key="join", cause={"code": "joined"})
+def grant_on_join(events: Sequence[Event]) -> None:
+    """Grant the welcome ritual to new members, once."""
+    issue_for(
+        occasions=[
+            Occasion(member_id=_member_id(event), key="join", cause={"code": "joined"}, at=event.at)
+            for event in events
+        ],
+        cadence=_Cadence.ON_JOIN,
+    )
 
 
 def grant_on_tier_up(event: Event) -> None:
@@ -43,12 +50,13 @@ def grant_on_tier_up(event: Event) -> None:
     """
     tier = event.data["to"]
     follow_tier(event)
-    _issue_to(
-        event,
-        cadence=_Cadence.ON_TIER_UP,
+    occasion = Occasion(
+        member_id=_member_id(event),
         key=f"tier:{tier}",
         cause={"code": "tier_reached", "tier": tier},
+        at=event.at,
     )
+    issue_for(occasions=[occasion], cadence=_Cadence.ON_TIER_UP)
 
 
 def follow_tier(event: Event) -> None:
@@ -71,7 +79,8 @@ def follow_tier(event: Event) -> None:
 
 def take_back_on_refund(event: Event) -> None:
     """Take back what a purchase had given when all of it was refunded."""
-    purchase = _lock_purchase(event)
+    key = event.data["purchase_id"]
+    purchase = _lock_purchases([key])[key]
     if purchase.refunded_minor >= purchase.amount_minor:
         revoke_of_purchase(purchase_id=purchase.pk, member_id=purchase.member_id, at=event.at)
 
@@ -94,35 +103,42 @@ def take_back_on_retirement(event: Event) -> None:
         )
 
 
-def grant_on_purchase(event: Event) -> None:
-    """Grant what rules give for a purchase, once per purchase."""
-    rules = list_rules_in_force(at=event.at, cadences=[_Cadence.ON_PURCHASE])
-    if not rules:
+def grant_on_purchase(events: Sequence[Event]) -> None:
+    """Grant what rules give for purchases, once per purchase."""
+    if not list_published_rules(cadences=[_Cadence.ON_PURCHASE]):
         return
-    verify_identity()
     # A refund waits for this, or has been before: either way nothing is left standing.
-    purchase = _lock_purchase(event)
-    if purchase.amount_minor and purchase.refunded_minor >= purchase.amount_minor:
-        return
-    for rule in rules:
-        issue(
-            rule=rule,
-            period=Period(f"purchase:{purchase.pk}", None, None),
-            at=event.at,
-            member_id=purchase.member_id,
-            cause={"code": "purchase", "purchase": purchase.pk},
-        )
+    keys = [event.data["purchase_id"] for event in events]
+    purchases = _lock_purchases(keys)
+    issue_for(
+        occasions=[
+            Occasion(
+                member_id=purchases[key].member_id,
+                key=f"purchase:{key}",
+                cause={"code": "purchase", "purchase": key},
+                at=event.at,
+            )
+            for event, key in zip(events, keys, strict=True)
+            if not _is_refunded(purchases[key])
+        ],
+        cadence=_Cadence.ON_PURCHASE,
+    )
 
 
-def grant_on_activity(event: Event) -> None:
-    """Grant what rules give for a named thing that a member did, once per event."""
-    name = event.data["name"]
-    _issue_to(
-        event,
+def grant_on_activity(events: Sequence[Event]) -> None:
+    """Grant what rules give for named things that members did, once per event."""
+    issue_for(
+        occasions=[
+            Occasion(
+                member_id=_member_id(event),
+                key=f"event:{event.data['activity']}",
+                cause={"code": "event", "name": event.data["name"]},
+                at=event.at,
+                event_name=event.data["name"],
+            )
+            for event in events
+        ],
         cadence=_Cadence.ON_EVENT,
-        key=f"event:{event.data['activity']}",
-        cause={"code": "event", "name": name},
-        event_name=name,
     )
 
 
@@ -144,16 +160,16 @@ def stop_fulfilment(event: Event) -> None:
 
 def register() -> None:
     """Make the handlers known; called once at start. The names are stored: never change them."""
-    on_event("member.enrolled", name="benefits.grant_on_join")(grant_on_join)
+    on_events("member.enrolled", name="benefits.grant_on_join")(grant_on_join)
     on_event("tier.upgraded", name="benefits.grant_on_tier_up")(grant_on_tier_up)
     on_event("tier.downgraded", name="benefits.follow_tier")(follow_tier)
-    on_event("purchase.recorded", name="benefits.grant_on_purchase")(grant_on_purchase)
+    on_events("purchase.recorded", name="benefits.grant_on_purchase")(grant_on_purchase)
     on_event("purchase.refunded", name="benefits.take_back_on_refund")(take_back_on_refund)
     on_event("rule.ended", name="benefits.take_back_on_end")(take_back_on_end)
     on_event("benefit.stage_changed", name="benefits.take_back_on_retirement")(
         take_back_on_retirement
     )
-    on_event("activity.recorded", name="benefits.grant_on_activity")(grant_on_activity)
+    on_events("activity.recorded", name="benefits.grant_on_activity")(grant_on_activity)
     on_event("redemption.requested", name="benefits.request_fulfilment")(request_fulfilment)
     on_event(
         "redemption.cancelled",
@@ -161,24 +177,6 @@ def register() -> None:
         "redemption.expired",
         name="benefits.stop_fulfilment",
     )(stop_fulfilment)
-
-
-def _issue_to(
-    event: Event, *, cadence: str, key: str, cause: dict[str, Any], event_name: str = ""
-) -> None:
-    at: datetime = event.at
-    rules = list_rules_in_force(at=at, cadences=[cadence], event_name=event_name)
-    if rules:
-        verify_identity()
-        member_id = _member_id(event)
-        for rule in rules:
-            issue(
-                rule=rule,
-                period=Period(key, None, None),
-                at=at,
-                member_id=member_id,
-                cause=cause,
-            )
 
 
 def _member_id(event: Event) -> int:
@@ -190,8 +188,13 @@ def _asks_for_tier(rule: GrantRule) -> bool:
     return "tier" in conditions.fields_of(conditions.parse(rule.condition))
 
 
-def _lock_purchase(event: Event) -> Purchase:
-    return Purchase.objects.select_for_update(no_key=True).get(pk=event.data["purchase_id"])
+def _lock_purchases(keys: Sequence[int]) -> dict[int, Purchase]:
+    found = Purchase.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
+    return {purchase.pk: purchase for purchase in found}
+
+
+def _is_refunded(purchase: Purchase) -> bool:
+    return bool(purchase.amount_minor) and purchase.refunded_minor >= purchase.amount_minor
 
 
 def _redemption(event: Event) -> Redemption:

@@ -1,5 +1,7 @@
 """Grant rules: who gets what, how often, and how much of it."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -160,6 +162,12 @@ class GrantRule(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def is_within_dates(self, *, at: datetime) -> bool:
+        """Say whether the rule's own dates include an instant."""
+        return (self.starts_at is None or self.starts_at <= at) and (
+            self.ends_at is None or self.ends_at > at
+        )
 
 
 class RuleVersion(models.Model):

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from benefits.budget.queries import find_line, line_summaries
 from benefits.catalogue.models import Benefit, Package
-from benefits.catalogue.queries import list_package_units, list_unit_costs
+from benefits.catalogue.queries import list_unit_costs, list_units_of_packages
 from benefits.rules.caps import Used, allowed, caps_of, member_caps_of
 from benefits.rules.errors import UnknownRuleError
 from benefits.rules.hold_out import held_out_sql
@@ -91,6 +91,14 @@ def list_rules_in_force(
     )
 
 
+def list_published_rules(*, cadences: Sequence[str]) -> list[GrantRule]:
+    """Return the published rules of some cadences by priority, whatever their dates and events."""
+    rules = GrantRule.objects.filter(status=GrantRule.Status.PUBLISHED, cadence__in=list(cadences))
+    return list(
+        rules.select_related("benefit", "package", "budget_line").order_by("priority", "code")
+    )
+
+
 def list_versions(*, rule: GrantRule) -> list[RuleVersion]:
     """Return the versions of a rule as they were published, the latest first."""
     return list(RuleVersion.objects.filter(rule=rule).order_by("-version"))
@@ -112,11 +120,22 @@ def unpublished_changes(*, rule: GrantRule) -> list[Change]:
 
 def list_units(*, rule: GrantRule) -> list[tuple[Benefit, int]]:
     """Return the benefits a rule grants to one member in one period, with their units."""
-    if rule.benefit is not None:
-        return [(rule.benefit, rule.quantity)]
-    assert rule.package is not None  # noqa: S101 - the table holds one or the other
-    units = list_package_units(package=rule.package)
-    return [(benefit, quantity * rule.quantity) for benefit, quantity in units]
+    return list_units_of(rules=[rule])[rule.pk]
+
+
+def list_units_of(*, rules: Sequence[GrantRule]) -> dict[int, list[tuple[Benefit, int]]]:
+    """Return the same for several rules, by their keys; one query for all packages."""
+    keys = {rule.package_id for rule in rules if rule.package_id is not None}
+    packages = list_units_of_packages(package_ids=keys) if keys else {}
+    return {
+        rule.pk: [(rule.benefit, rule.quantity)]
+        if rule.benefit is not None
+        else [
+            (benefit, quantity * rule.quantity)
+            for benefit, quantity in packages.get(rule.package_id or 0, [])
+        ]
+        for rule in rules
+    }
 
 
 def preview(*, rule: GrantRule, at: datetime) -> RulePreview:

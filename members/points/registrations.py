@@ -11,7 +11,7 @@ from members.points.jobs import (
     snapshot,
     tell_expiring,
 )
-from tenants.events.registry import on_event
+from tenants.events.registry import on_events
 from tenants.jobs.registry import daily, every, register_job
 
 register_job(
@@ -46,4 +46,4 @@ register_job(
     schedule=every(minutes=5),
 )
 
-on_event("purchase.recorded", "activity.recorded", name="points.extend")(extend_points)
+on_events("purchase.recorded", "activity.recorded", name="points.extend")(extend_points)

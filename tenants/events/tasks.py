@@ -1,5 +1,6 @@
 """Celery tasks of this room."""
 
+import time
 from datetime import datetime
 
 from celery import shared_task
@@ -13,13 +14,20 @@ from tenants.jobs.publishing import publish, take_up
 from tenants.jobs.tasks import BrandTask, PlatformTask
 
 _SCHEMAS_PER_QUERY = 200
+# How long one brand may keep a worker that others wait for.
+_TURN_SECONDS = 5.0
 
 
 @shared_task(base=BrandTask, name=operations.RELAY_TASK)
 def relay() -> None:
-    """Bring the brand's events to their handlers."""
-    take_up(operations.RELAY_TASK, schema=current_schema())
-    operations.deliver_pending(at=clock.now())
+    """Bring the brand's events to their handlers, until none is left or other brands' turn comes."""
+    schema = current_schema()
+    take_up(operations.RELAY_TASK, schema=schema)
+    until = time.monotonic() + _TURN_SECONDS
+    while operations.deliver_pending(at=clock.now()):
+        if time.monotonic() > until:
+            publish(operations.RELAY_TASK, schema=schema, queue=operations.RELAY_QUEUE)
+            return
 
 
 @shared_task(base=BrandTask, name=webhooks.SEND_TASK)
@@ -46,7 +54,7 @@ def sweep() -> None:
             schemas[first : first + _SCHEMAS_PER_QUERY]
         ):
             if has_events:
-                publish(operations.RELAY_TASK, schema=schema)
+                publish(operations.RELAY_TASK, schema=schema, queue=operations.RELAY_QUEUE)
             if has_webhooks:
                 for task in (webhooks.SEND_TASK, webhooks.PROBE_TASK):
                     publish(task, schema=schema, queue=webhooks.QUEUE)

@@ -36,7 +36,7 @@ def publish(task: str, *, schema: str, queue: str = "default", **parameters: Any
     return True
 
 
-def poke(task: str, *, schema: str) -> None:
+def poke(task: str, *, schema: str, queue: str = "default") -> None:
     """Ask a worker for a task without parameters, unless the same poke still waits in the queue.
 
     Many events of a moment then make one message, and nothing else waits behind a thousand.
@@ -48,7 +48,7 @@ def poke(task: str, *, schema: str) -> None:
         logger.warning("cache_unreachable", task=task, error=str(error))
         waits = False
     if not waits:
-        publish(task, schema=schema)
+        publish(task, schema=schema, queue=queue)
 
 
 def take_up(task: str, *, schema: str) -> None:

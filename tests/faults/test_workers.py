@@ -18,6 +18,9 @@ from config.celery import app
 from core import clock
 from core.actors import SYSTEM
 from tenants.audit.models import AuditEntry
+from tenants.events import registry as events_registry
+from tenants.events.models import Event, EventHandling
+from tenants.events.operations import RELAY_QUEUE, RELAY_TASK, emit_many
 from tenants.jobs import operations, publishing, registry
 from tenants.jobs.models import Job
 from tenants.jobs.operations import REPUBLISH_AFTER, enqueue, sweep
@@ -75,6 +78,7 @@ def published_for_real(broker, monkeypatch):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TESSERA_FAULTS_FOLDER", str(tmp_path))
     monkeypatch.setattr(registry, "_kinds", {})
+    monkeypatch.setattr(events_registry, "_handlers", {})
     worker_app.register()
     return tmp_path
 
@@ -200,6 +204,26 @@ def test_killed_worker_is_replaced_by_the_next(brand_with_worker, folder, start_
     job.refresh_from_db()
     assert job.attempts == 2
     assert _effects() == 1
+
+
+def test_killed_relay_leaves_no_half_effect_and_loses_no_event(
+    brand_with_worker, folder, start_worker
+):
+    schema = brand_with_worker.schema_name
+    emit_many(type="test.happened", events=[(f"thing:{n}", {}) for n in range(20)], at=clock.now())
+    first = start_worker()
+    _wait((folder / "started").exists, "no event comes")
+    assert _effects() == 0
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    (folder / "go").touch()
+
+    start_worker()
+    publishing.publish(RELAY_TASK, schema=schema, queue=RELAY_QUEUE)
+    _wait(lambda: not Event.objects.filter(delivered_at__isnull=True).exists(), "events are lost")
+
+    assert _effects() == 20
+    assert EventHandling.objects.filter(handler="test.batch", attempts=1, done=True).count() == 20
 
 
 def test_poison_job_is_given_up(brand_with_worker, folder, start_worker, monkeypatch):

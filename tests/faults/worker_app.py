@@ -1,7 +1,7 @@
 """The worker that the fault tests kill: the product's own, with short times and two job kinds.
 
 Job kinds: `test.slow` writes its effect, then waits until a file appears, inside one transaction;
-`test.poison` kills its own process.
+`test.poison` kills its own process. The handler `test.batch` of events waits like `test.slow`.
 """
 
 import os
@@ -25,6 +25,7 @@ def register() -> None:
 
     from core.actors import SYSTEM
     from tenants.audit.operations import record
+    from tenants.events.registry import on_events
     from tenants.jobs import registry
 
     def slow(run: Any) -> None:
@@ -40,6 +41,16 @@ def register() -> None:
             log.write("x")
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def batch(events: Any) -> None:
+        for event in events:
+            record(
+                by=SYSTEM, at=event.at, action="effect", target_type="test", target_id=event.subject
+            )
+        (FOLDER / "started").write_text(str(os.getpid()))
+        while not (FOLDER / "go").exists():
+            time.sleep(0.02)
+
+    on_events("test.happened", name="test.batch")(batch)
     registry.register_job("test.slow", title="Slow", handler=slow)
     registry.register_job("test.poison", title="Poison", handler=poison)
 

@@ -158,6 +158,16 @@ def _programs(*, host: str, port: int, options: Mapping[str, Any]) -> list[Progr
             # Warm: finish the tasks at hand. Cold: leave them, unacknowledged, to the next worker.
             stop_signals=(signal.SIGTERM, signal.SIGQUIT),
         ),
+        Program(
+            name="relay",
+            # Takes nothing but events, so that they never wait until a long job is done.
+            command=[
+                python, "-m", "celery", "--app", "config.celery:app", "worker",
+                "--hostname", "relay@%h", "--queues", "events", "--concurrency", "1",
+                "--loglevel", "warning", "--without-gossip", "--without-mingle",
+            ],
+            stop_signals=(signal.SIGTERM, signal.SIGQUIT),
+        ),
     ]  # fmt: skip
 
 

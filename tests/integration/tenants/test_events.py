@@ -267,7 +267,7 @@ def test_list_events_pages_and_limits_to_an_owners(brand, at):
 
 def test_one_poke_waits_however_many_events_come(brand, at, monkeypatch):
     sent: list[str] = []
-    monkeypatch.setattr(publishing, "publish", lambda task, *, schema: sent.append(schema))
+    monkeypatch.setattr(publishing, "publish", lambda task, *, schema, queue: sent.append(schema))
     with tenant_context(brand):
         publishing.take_up(RELAY_TASK, schema=brand.schema_name)
         for number in range(3):
