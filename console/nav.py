@@ -39,6 +39,7 @@ _SYSTEM = _("Set-up")
 # (name of the page, icon, label, permission, section)
 _ITEMS = (
     ("overview", "layout-dashboard", _("Overview"), p.OVERVIEW_VIEW, ""),
+    ("insights", "chart-line", _("Insights"), p.OVERVIEW_VIEW, ""),
     ("members", "users", _("Members"), p.MEMBERS_VIEW, _PROGRAMME),
     ("purchases", "receipt", _("Purchases"), p.MEMBERS_VIEW, _PROGRAMME),
     ("earning_rules", "coins", _("Earning rules"), p.TIERS_VIEW, _PROGRAMME),

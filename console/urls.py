@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from console import urls_members, urls_points, urls_programme
+from console import urls_insights, urls_members, urls_points, urls_programme
 from console.views import alerts, budget, overview
 
 app_name = "console"
@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/<int:alert_id>/", alerts.show, name="alert"),
     path("alerts/<int:alert_id>/assign/", alerts.assign, name="assign_alert"),
     path("alerts/<int:alert_id>/close/", alerts.close, name="close_alert"),
+    *urls_insights.urlpatterns,
     *urls_members.urlpatterns,
     *urls_points.urlpatterns,
     *urls_programme.urlpatterns,

@@ -55,6 +55,19 @@ WITH target AS (
       FROM benefits_redemption
      WHERE rated_at >= %(nps_from)s AND rated_at < %(ends)s
      GROUP BY benefit_id
+), heard AS (
+    SELECT member_id, count(nps) AS answers, count(*) FILTER (WHERE nps >= 9) AS promoters,
+           count(*) FILTER (WHERE nps <= 6) AS detractors
+      FROM benefits_redemption
+     WHERE rated_at >= %(nps_from)s AND rated_at < %(ends)s AND nps IS NOT NULL
+     GROUP BY member_id
+), heard_all AS (
+    SELECT coalesce(sum(answers), 0) AS answers, coalesce(sum(promoters), 0) AS promoters,
+           coalesce(sum(detractors), 0) AS detractors FROM heard
+), heard_users AS (
+    SELECT u.benefit_id, sum(h.answers) AS answers, sum(h.promoters) AS promoters,
+           sum(h.detractors) AS detractors
+      FROM usage u JOIN heard h USING (member_id) GROUP BY u.benefit_id
 ), sold AS (
     SELECT s.benefit_id, sum(s.net) AS net, sum(s.net) FILTER (WHERE u.member_id IS NOT NULL) AS users
       FROM sales s LEFT JOIN usage u USING (benefit_id, member_id)
@@ -64,7 +77,8 @@ INSERT INTO benefits_benefitmonth AS f (
     benefit_id, month, target_members, users, units_issued, units_used, units_fulfilled,
     unit_cost_minor, partner_cost_minor, points_cost_minor, ratings, rating_sum,
     nps_answers, nps_promoters, nps_detractors, user_buyers, user_repeaters,
-    category_revenue_minor, user_category_revenue_minor, computed_at)
+    category_revenue_minor, user_category_revenue_minor, others_answers, others_promoters,
+    others_detractors, computed_at)
 SELECT b.id, %(first)s,
        coalesce(target.n, 0), coalesce(users.n, 0),
        coalesce(issued.issued, 0), coalesce(issued.used, 0),
@@ -73,8 +87,13 @@ SELECT b.id, %(first)s,
        coalesce(rated.ratings, 0), coalesce(rated.rating_sum, 0),
        coalesce(rated.answers, 0), coalesce(rated.promoters, 0), coalesce(rated.detractors, 0),
        coalesce(users.buyers, 0), coalesce(users.repeaters, 0),
-       coalesce(sold.net, 0), coalesce(sold.users, 0), %(at)s
+       coalesce(sold.net, 0), coalesce(sold.users, 0),
+       heard_all.answers - coalesce(heard_users.answers, 0),
+       heard_all.promoters - coalesce(heard_users.promoters, 0),
+       heard_all.detractors - coalesce(heard_users.detractors, 0), %(at)s
   FROM benefits_benefit b
+  CROSS JOIN heard_all
+  LEFT JOIN heard_users ON heard_users.benefit_id = b.id
   LEFT JOIN target ON target.benefit_id = b.id
   LEFT JOIN issued ON issued.benefit_id = b.id
   LEFT JOIN users ON users.benefit_id = b.id
@@ -94,6 +113,8 @@ ON CONFLICT (benefit_id, month) DO UPDATE SET
     user_buyers = EXCLUDED.user_buyers, user_repeaters = EXCLUDED.user_repeaters,
     category_revenue_minor = EXCLUDED.category_revenue_minor,
     user_category_revenue_minor = EXCLUDED.user_category_revenue_minor,
+    others_answers = EXCLUDED.others_answers, others_promoters = EXCLUDED.others_promoters,
+    others_detractors = EXCLUDED.others_detractors,
     computed_at = EXCLUDED.computed_at
 """  # noqa: S608
 

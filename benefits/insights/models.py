@@ -39,6 +39,13 @@ class BenefitMonth(models.Model):
     user_category_revenue_minor = models.BigIntegerField(
         default=0, db_default=0, help_text=_("The part of it that users bought.")
     )
+    others_answers = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text=_("Answers of those 90 days by members who were not users."),
+    )
+    others_promoters = models.BigIntegerField(default=0, db_default=0)
+    others_detractors = models.BigIntegerField(default=0, db_default=0)
     computed_at = models.DateTimeField()
 
     class Meta:

@@ -113,6 +113,18 @@ def close_alert(*, alert: Alert, outcome: str, by: Actor, at: datetime) -> Alert
     return row
 
 
+def note_export(*, benefit: Benefit, month: date, kind: str, by: Actor, at: datetime) -> None:
+    """Write into the audit that the rows behind a figure were taken as a file."""
+    record(
+        by=by,
+        at=at,
+        action="insights.exported",
+        target_type="benefit",
+        target_id=benefit.pk,
+        changes={"rows": [None, kind], "month": [None, f"{month:%Y-%m}"]},
+    )
+
+
 def check_alerts(*, at: datetime) -> int:
     """Look at the last whole months and open what needs a person; the number opened.
 
