@@ -42,7 +42,7 @@ class MeasureOut(serializers.Serializer[Any]):
     """One measure with its formula and both of its parts; a value of null means no data."""
 
     code = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     formula = serializers.CharField()
     period = serializers.CharField()
     numerator = serializers.IntegerField()

@@ -294,4 +294,12 @@ def list_facts(
 def list_programme_facts(*, first: date, last: date) -> list[dict[str, Any]]:
     """Return facts of the programme by month, as plain rows."""
     rows = ProgrammeMonth.objects.filter(month__gte=first, month__lte=last).order_by("month")
-    return [{**row, "month": f"{row['month']:%Y-%m}"} for row in rows.values() if row.pop("id")]
+    names = [
+        field.attname
+        for field in ProgrammeMonth._meta.concrete_fields  # noqa: SLF001  (Django's public API)
+        if field.attname not in {"id", "month", "computed_at"}
+    ]
+    return [
+        {"month": f"{row['month']:%Y-%m}", **{name: row[name] for name in names}}
+        for row in rows.values("month", *names)
+    ]
