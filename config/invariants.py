@@ -14,6 +14,7 @@ from members.points import invariants as points
 from members.segments import invariants as segments
 from members.tiers import invariants as tiers
 from partners.orders import invariants as orders
+from partners.settlements import invariants as settlements
 from tenants.audit import invariants as audit
 from tenants.events import invariants as events
 from tenants.jobs import invariants as jobs
@@ -36,6 +37,7 @@ ALL: dict[str, dict[str, Check]] = {
     "mall": mall.CHECKS,
     "insights": insights.CHECKS,
     "orders": orders.CHECKS,
+    "settlements": settlements.CHECKS,
 }
 
 

@@ -28,6 +28,9 @@ def todo_url(todo: Todo) -> str:
     pages = {
         "reserve_draws": "console:budget",
         "orders.unassigned": "console:orders",
+        "statements.disputed": "console:settlements",
+        "statements.ready": "console:settlements",
+        "statements.due": "console:settlements",
         "code_pools": "console:code_pools",
         "mall_orders": "console:mall_orders",
         "redemptions": "console:redemptions",

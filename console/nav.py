@@ -51,6 +51,7 @@ _ITEMS = (
     ("redemptions", "ticket", _("Redemptions"), p.ORDERS_VIEW, _SERVICE),
     ("orders", "truck", _("Fulfilment"), p.ORDERS_VIEW, _SERVICE),
     ("partners", "building-store", _("Partners"), p.PARTNERS_VIEW, _SERVICE),
+    ("settlements", "file-invoice", _("Settlement"), p.SETTLEMENTS_VIEW, _MONEY),
     ("budget", "wallet", _("Budget"), p.BUDGET_VIEW, _MONEY),
     ("wallets", "coins", _("Points and liability"), p.WALLETS_VIEW, _MONEY),
     ("alerts", "bell", _("Alerts"), p.ALERTS_VIEW, _MONEY),

@@ -2,7 +2,13 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from console import urls_insights, urls_members, urls_points, urls_programme
+from console import (
+    urls_insights,
+    urls_members,
+    urls_points,
+    urls_programme,
+    urls_settlements,
+)
 from console.views import alerts, budget, overview
 
 app_name = "console"
@@ -24,4 +30,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *urls_members.urlpatterns,
     *urls_points.urlpatterns,
     *urls_programme.urlpatterns,
+    *urls_settlements.urlpatterns,
 ]

@@ -11,6 +11,8 @@ class PartnersConfig(AppConfig):
         from partners.orders import merging  # noqa: F401
         from partners.orders.registrations import register
         from partners.pool import estimates
+        from partners.settlements.registrations import register as register_settlements
 
         register()
+        register_settlements()
         estimates.register()

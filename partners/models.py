@@ -4,20 +4,44 @@ from partners.orders.models import (
     CodeAttempts,
     DispatchPolicy,
     FulfilmentOrder,
+    OrderCharge,
     OrderOffer,
     OrderTransition,
 )
-from partners.pool.models import CapacityDay, Offering, OfferingPrice, Partner, PartnerScore
+from partners.pool.models import (
+    CapacityDay,
+    Offering,
+    OfferingPrice,
+    Partner,
+    PartnerContract,
+    PartnerScore,
+)
+from partners.settlements.models import (
+    Correction,
+    DisputeMessage,
+    LineDispute,
+    PrepaidEntry,
+    Statement,
+    StatementLine,
+)
 
 __all__ = [
     "CapacityDay",
     "CodeAttempts",
+    "Correction",
     "DispatchPolicy",
+    "DisputeMessage",
     "FulfilmentOrder",
+    "LineDispute",
     "Offering",
     "OfferingPrice",
+    "OrderCharge",
     "OrderOffer",
     "OrderTransition",
     "Partner",
+    "PartnerContract",
     "PartnerScore",
+    "PrepaidEntry",
+    "Statement",
+    "StatementLine",
 ]

@@ -55,7 +55,7 @@ class VerifiedOut(serializers.Serializer[Any]):
 
 
 STATES = sorted({*FulfilmentOrder.State.values, *OrderOffer.State.values})
-_IF_MATCH = OpenApiParameter(
+IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The ETag you last saw."
 )
 
@@ -66,13 +66,14 @@ def _answer(number: str, partner_id: int, *, status: int = 200) -> Response:
     return Response(body, status=status, headers={"ETag": f'"{body["version"]}"'})
 
 
-def _if_version(request: Request) -> int | None:
+def if_version(request: Request) -> int | None:
+    """Return the version in `If-Match`, or None where any will do."""
     text = request.headers.get("If-Match", "").strip()
     if not text or text == "*":
         return None
     number = text.removeprefix("W/").strip('"')
     if not number.isascii() or not number.isdigit() or len(number) > 9:
-        raise InvalidError("If-Match must be an ETag of this order.", pointer="/If-Match")
+        raise InvalidError("If-Match must be an ETag of ours.", pointer="/If-Match")
     return int(number)
 
 
@@ -157,7 +158,7 @@ class _Step(PartnerView):
         type(self).operation(
             order=queries.get_order(number=number),
             partner_id=self.partner_id,
-            if_version=_if_version(request),
+            if_version=if_version(request),
             by=self.actor(request),
             at=clock.now(),
             **facts,
@@ -177,7 +178,7 @@ def _step_view(
     post.__doc__ = words
     documented = extend_schema(
         operation_id=f"orders_{name}",
-        parameters=[_IF_MATCH],
+        parameters=[IF_MATCH],
         request=body,
         responses={200: OrderOut, **PROBLEMS},
     )(write()(post))

@@ -5,7 +5,7 @@ from datetime import date
 from django.urls import URLPattern, path, register_converter
 
 from api import webhooks
-from api.partner_v1 import offerings, orders
+from api.partner_v1 import offerings, orders, statements
 
 
 class DateConverter:
@@ -37,6 +37,18 @@ urlpatterns: list[URLPattern] = [
     path("offerings/<int:offering_id>", offerings.OfferingDetail.as_view()),
     path("offerings/<int:offering_id>/capacity/<date:on_date>", offerings.Capacity.as_view()),
     path("scorecard", offerings.ScorecardView.as_view()),
+    path("statements", statements.StatementList.as_view()),
+    path("statements/<str:number>", statements.StatementDetail.as_view()),
+    path("statements/<str:number>/lines", statements.StatementLines.as_view()),
+    path("statements/<str:number>/approve", statements.StatementApprove.as_view()),
+    path(
+        "statements/<str:number>/lines/<int:line_id>/dispute",
+        statements.LineDisputeView.as_view(),
+    ),
+    path(
+        "statements/<str:number>/lines/<int:line_id>/dispute/withdraw",
+        statements.DisputeWithdraw.as_view(),
+    ),
     path("events", _for(webhooks.Events).as_view()),
     path("webhook-endpoints", _for(webhooks.Endpoints).as_view()),
     path("webhook-endpoints/<int:endpoint_id>", _for(webhooks.EndpointDetail).as_view()),

@@ -34,6 +34,7 @@ from config.demo.mall_extras import liven_up
 from config.demo.people import Bought, Person, cdnow, people, purchases
 from config.demo.programme import BUDGET_MONTHS_BACK, Programme, begin, launch, open_pilot
 from config.demo.segments import add_segments
+from config.demo.settling import agree_terms, settle
 from config.demo.specs import BrandSpec
 from core import clock
 from core.actors import SYSTEM, Actor
@@ -92,6 +93,7 @@ class Story:
             if start == launch_month:
                 at = self._noon(start, hour=1)
                 launch(self.spec, self.made, at=at)
+                agree_terms(self.made, on=start, at=at)
                 open_earning(self.spec, self.made, today=self.today, at=at)
             self._join([p for p in persons if start <= p.joined_on < end])
             if start == pilot_month:
@@ -460,6 +462,7 @@ class Story:
         if self.made.budget is not None:
             open_calendars(self.spec, self.made, at=self.now)
             count_popularity(at=self.now)
+            settle(self.spec, self.made, months=BUDGET_MONTHS_BACK, now=self.now)
         # Visits of the last days earn points: the figures come after.
         _deliver(self.now)
         # Uses that were called off later belong to the month of their request.

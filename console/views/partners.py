@@ -12,6 +12,7 @@ from core.web.charts import Chart, Series
 from core.web.responses import render_page
 from partners.orders.queries import Scorecard, board, get_scorecard, scorecard_of
 from partners.pool import operations, queries
+from partners.pool.contracts import get_contract
 from partners.pool.models import Partner
 from partners.pool.queries import Record
 from tenants.accounts import permissions as p
@@ -67,6 +68,7 @@ def show(request: StaffRequest, code: str) -> HttpResponse:
         offerings[0].offering if offerings else None,
     )
     may_edit = has_permission(request.staff, p.PARTNERS_EDIT)
+    contract = get_contract(partner_id=partner.pk, on=today)
     context = {
         **shell(request, active="partners"),
         "page_title": partner.name,
@@ -81,6 +83,13 @@ def show(request: StaffRequest, code: str) -> HttpResponse:
         "keys": list_api_keys(kind="partner", owner_id=partner.pk) if may_edit else [],
         "now": now,
         "moves": _moves(partner),
+        "contract": contract,
+        "shares": {
+            name: getattr(contract, f"{name}_bp") / 10_000
+            for name in ("commission", "late_penalty", "cancel_fee")
+        }
+        if contract
+        else {},
     }
     if shown is not None:
         context["capacity_chart"] = _capacity_chart(context["days"])

@@ -5,7 +5,12 @@ from django.utils.translation import gettext_lazy as _
 
 from members.profiles.registry import MemberTable, register_member_table
 from members.profiles.words import refuse_naming
-from partners.orders.models import CodeAttempts, FulfilmentOrder, OrderTransition
+from partners.orders.models import (
+    CodeAttempts,
+    FulfilmentOrder,
+    OrderCharge,
+    OrderTransition,
+)
 from tenants.audit.registry import guard_words
 
 
@@ -37,6 +42,12 @@ def register() -> None:
         MemberTable(
             model="partners.CodeAttempts", title=_("Wrong verification codes"), rows=_attempts
         ),
+        MemberTable(
+            model="partners.OrderCharge",
+            title=_("Fees and penalties of fulfilment orders"),
+            rows=_charges,
+            hidden=frozenset({"amount_minor", "contract_id"}),
+        ),
     ):
         register_member_table(table)
     guard_words("fulfilment_order", _refuse_for_order)
@@ -52,6 +63,10 @@ def _transitions(member_id: int) -> "QuerySet[OrderTransition]":
 
 def _attempts(member_id: int) -> "QuerySet[CodeAttempts]":
     return CodeAttempts.objects.filter(order_id__in=_orders(member_id))
+
+
+def _charges(member_id: int) -> "QuerySet[OrderCharge]":
+    return OrderCharge.objects.filter(order_id__in=_orders(member_id))
 
 
 def _refuse_for_order(target_id: str, text: str) -> None:

@@ -156,6 +156,12 @@ class FulfilmentOrder(models.Model):
             models.Index(
                 fields=["accept_by"], name="order_accept_by", condition=Q(state="offered")
             ),
+            # Late corrections: delivered, settled perhaps, and found undelivered in a dispute.
+            models.Index(
+                fields=["partner"],
+                name="order_undone",
+                condition=Q(state="failed", fulfilled_at__isnull=False),
+            ),
             # Scorecard and settlement: what a partner closed in a period.
             models.Index(fields=["partner", "closed_at"], name="order_closed_by_partner"),
         ]
@@ -250,6 +256,49 @@ class OrderTransition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}#{self.number} {self.event}"
+
+
+class OrderCharge(models.Model):
+    """What a contract makes due for one thing that happened to an order, besides its price.
+
+    Signed from the partner's side: a fee is above zero, a penalty below. The amount is fixed by
+    the contract in force when the order was accepted, at the moment it falls due. Append-only:
+    what was wrong is corrected on a statement.
+    """
+
+    class Kind(models.TextChoices):
+        CANCEL_FEE = "cancel_fee", _("Called off too late")
+        LATE_PENALTY = "late_penalty", _("Delivered late")
+        FAILURE_PENALTY = "failure_penalty", _("Failed")
+        HANDBACK_PENALTY = "handback_penalty", _("Handed back")
+
+    order_id = models.BigIntegerField()
+    partner_id = models.BigIntegerField()
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    amount_minor = models.BigIntegerField()
+    contract_id = models.BigIntegerField()
+    on_date = models.DateField(help_text=_("Brand day on which it fell due."))
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # A thing is charged once to a partner; also finds the charges of an order.
+            models.UniqueConstraint(
+                name="order_charge_once", fields=["order_id", "partner_id", "kind"]
+            ),
+            models.CheckConstraint(
+                name="order_charge_sign",
+                condition=Q(kind="cancel_fee", amount_minor__gt=0)
+                | ~Q(kind="cancel_fee") & Q(amount_minor__lt=0),
+            ),
+        ]
+        indexes = [
+            # Settlement: what fell due for a partner in a period.
+            models.Index(fields=["partner_id", "at"], name="order_charge_of_partner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} {self.kind} {self.amount_minor}"
 
 
 class CodeAttempts(models.Model):

@@ -16,7 +16,7 @@ from benefits.grants import operations as grants
 from benefits.grants.models import Redemption
 from core.actors import SYSTEM, Actor
 from core.clock import local_date
-from partners.orders import codes, dispatch
+from partners.orders import charges, codes, dispatch
 from partners.orders.errors import (
     CodeRequiredError,
     InvalidOrderError,
@@ -237,17 +237,10 @@ def fulfil(
         else:
             raise CodeRequiredError(pointer="/code")
         _touch(found, at)
+        data = {"proof": proof["proof"], **_fee(charges.charge_lateness(order=found, at=at))}
         advance(
             found,
-            [
-                _step(
-                    found,
-                    "fulfilled",
-                    _State.FULFILLED,
-                    reason=reason,
-                    data={"proof": proof["proof"]},
-                )
-            ],
+            [_step(found, "fulfilled", _State.FULFILLED, reason=reason, data=data)],
             by=by,
             at=at,
             fulfilled_at=at,
@@ -287,9 +280,10 @@ def fail(
             return found
         _allow(found, "failed", partner_id, if_version)
         _touch(found, at)
+        data = _fee(charges.charge_failure(order=found, handed_back=False, at=at))
         advance(
             found,
-            [_step(found, "failed", _State.FAILED, reason=reason)],
+            [_step(found, "failed", _State.FAILED, reason=reason, data=data)],
             by=by,
             at=at,
             closed_at=at,
@@ -493,6 +487,11 @@ def _price(minor: int | None) -> dict[str, Any]:
     return {"price": {"amount": minor, "currency": current_brand().currency}}
 
 
+def _fee(amount: int) -> dict[str, Any]:
+    """Return what a step says of a fee (above zero) or penalty; nothing where none is due."""
+    return {"charge": {"amount": amount, "currency": current_brand().currency}} if amount else {}
+
+
 def _step(
     order: FulfilmentOrder,
     event: str,
@@ -515,9 +514,10 @@ def _cancel(order: FulfilmentOrder, *, reason: str, by: Actor, at: datetime) -> 
         state=OrderOffer.State.WITHDRAWN, reason=reason, answered_at=at, updated_at=at
     )
     _touch(order, at)
+    data = _fee(charges.charge_cancellation(order=order, at=at))
     advance(
         order,
-        [_step(order, "cancelled", _State.CANCELLED, reason=reason)],
+        [_step(order, "cancelled", _State.CANCELLED, reason=reason, data=data)],
         by=by,
         at=at,
         closed_at=at,

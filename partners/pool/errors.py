@@ -69,3 +69,16 @@ class NoCapacityError(ConflictError):
 
     code = "no_capacity"
     message = _("Nothing is left on that day.")
+
+
+class InvalidContractError(InvalidError):
+    """A field of the contract is wrong; `pointer` names it."""
+
+    code = "invalid_contract"
+
+
+class ContractOverlapError(ConflictError):
+    """Another contract holds on one of these days; `next_date` is the first free day, if known."""
+
+    code = "contract_overlap"
+    message = _("Another contract holds on one of these days.")

@@ -1,9 +1,10 @@
 """The pool of partners: who can deliver which benefit, where, when and at what price."""
 
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from benefits.catalogue.models import Benefit
@@ -42,6 +43,88 @@ class Partner(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class PartnerContract(models.Model):
+    """What is agreed with a partner for a time, half-open `[valid_from, valid_to)`.
+
+    Shares are basis points of the price accepted. At most one contract is in force on a day: the
+    exclusion constraint refuses an overlap. Without one, no fee and no penalty is due.
+    """
+
+    partner = models.ForeignKey(
+        Partner, on_delete=models.PROTECT, related_name="contracts", db_index=False
+    )
+    reference = models.CharField(
+        max_length=80, blank=True, help_text=_("Number of the signed paper.")
+    )
+    valid_from = models.DateField()
+    valid_to = models.DateField(
+        null=True, blank=True, help_text=_("First day on which it no longer holds.")
+    )
+    commission_bp = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Kept back from what was delivered, in basis points.")
+    )
+    monthly_fee_minor = models.BigIntegerField(
+        default=0, help_text=_("Paid each month besides the orders.")
+    )
+    late_penalty_bp = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Taken off the price of an order delivered late.")
+    )
+    failure_penalty_minor = models.BigIntegerField(
+        default=0, help_text=_("Taken off for an order that failed or was handed back.")
+    )
+    cancel_fee_bp = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Paid when an accepted order is called off too late.")
+    )
+    cancel_notice_hours = models.PositiveSmallIntegerField(
+        default=24, help_text=_("Until so many hours before the appointment, calling off is free.")
+    )
+    objection_days = models.PositiveSmallIntegerField(
+        default=10, help_text=_("Days the partner has to dispute a statement.")
+    )
+    payment_days = models.PositiveSmallIntegerField(
+        default=30, help_text=_("Days from approval to payment.")
+    )
+    low_float_minor = models.BigIntegerField(
+        null=True, blank=True, help_text=_("Tell when less of what was paid ahead is left.")
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="contract_period_order",
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+            ),
+            models.CheckConstraint(
+                name="contract_shares",
+                condition=Q(
+                    commission_bp__lte=10_000,
+                    late_penalty_bp__lte=10_000,
+                    cancel_fee_bp__lte=10_000,
+                ),
+            ),
+            models.CheckConstraint(
+                name="contract_amounts",
+                condition=Q(monthly_fee_minor__gte=0, failure_penalty_minor__gte=0)
+                & (Q(low_float_minor__isnull=True) | Q(low_float_minor__gte=0)),
+            ),
+            # Also finds the contract in force on a day.
+            ExclusionConstraint(
+                name="contract_one_a_day",
+                expressions=[
+                    (
+                        Func("partner_id", "partner_id", Value("[]"), function="int8range"),
+                        RangeOperators.OVERLAPS,
+                    ),
+                    (Func("valid_from", "valid_to", function="daterange"), RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partner_id} {self.valid_from}"
 
 
 class Offering(models.Model):

@@ -31,6 +31,9 @@ ORDERS_VIEW: Final = "orders.view"
 ORDERS_EDIT: Final = "orders.edit"
 PARTNERS_VIEW: Final = "partners.view"
 PARTNERS_EDIT: Final = "partners.edit"
+SETTLEMENTS_VIEW: Final = "settlements.view"
+SETTLEMENTS_EDIT: Final = "settlements.edit"
+SETTLEMENTS_APPROVE: Final = "settlements.approve"
 BUDGET_VIEW: Final = "budget.view"
 BUDGET_EDIT: Final = "budget.edit"
 RESERVE_ASK: Final = "reserve.ask"
@@ -73,13 +76,23 @@ ROLES: Final[dict[str, frozenset[str]]] = {
         MALL_EDIT,
         ORDERS_EDIT,
         PARTNERS_EDIT,
+        SETTLEMENTS_EDIT,
         RESERVE_ASK,
         ALERTS_EDIT,
         JOBS_EDIT,
     },
     StaffMember.Role.ANALYST: _VIEWS | {SEGMENTS_EDIT},
     StaffMember.Role.FINANCE: _VIEWS
-    | {POINTS_APPROVE, BUDGET_EDIT, RESERVE_ASK, RESERVE_APPROVE, ALERTS_EDIT, AUDIT_VIEW},
+    | {
+        POINTS_APPROVE,
+        SETTLEMENTS_EDIT,
+        SETTLEMENTS_APPROVE,
+        BUDGET_EDIT,
+        RESERVE_ASK,
+        RESERVE_APPROVE,
+        ALERTS_EDIT,
+        AUDIT_VIEW,
+    },
     StaffMember.Role.SUPPORT: frozenset(
         {
             OVERVIEW_VIEW,

@@ -24,6 +24,8 @@ OPAQUE = {
     "members.ExpiryNotice": "account_id",
     "partners.OrderTransition": "order_id",
     "partners.CodeAttempts": "order_id",
+    "partners.OrderCharge": "order_id",
+    "partners.DisputeMessage": "dispute_id",
 }
 # Personal data of others than members; and the sign-in, which the erasure deletes by itself.
 OTHERS = {"accounts.User", "partners.Partner"}

@@ -23,6 +23,7 @@ PERSONAL_DATA: dict[str, set[str]] = {
     "partners.FulfilmentOrder": {"note", "failure_reason", "evidence"},
     "partners.OrderOffer": {"reason"},
     "partners.OrderTransition": {"reason"},
+    "partners.DisputeMessage": {"text"},
     "members.MemberMerge": {"reason", "undo_reason"},
     "benefits.MallAddress": {"recipient", "phone", "lines"},
     "benefits.DrawTicket": {"lucky_words"},
@@ -54,6 +55,11 @@ APPEND_ONLY = {
     "benefits.StageChange",
     "benefits.StockMovement",
     "partners.OrderTransition",
+    "partners.OrderCharge",
+    "partners.Correction",
+    "partners.DisputeMessage",
+    "partners.PrepaidEntry",
+    "partners.StatementLine",
 }
 PERSONAL_WORDS = ("email", "phone", "birthday", "gender", "address1", "line1", "recipient")
 
