@@ -26,7 +26,8 @@ def alert_subject(alert: Alert, names: dict[int, str]) -> str:
 def todo_url(todo: Todo) -> str:
     """Return the page where the work of a to-do card is done."""
     pages = {
-        "reserve_draws": "console:budget",
+        "reserve_draws": "console:approvals",
+        "budget_ended": "console:budget",
         "orders.unassigned": "console:orders",
         "statements.disputed": "console:settlements",
         "statements.ready": "console:settlements",

@@ -53,6 +53,7 @@ _ITEMS = (
     ("partners", "building-store", _("Partners"), p.PARTNERS_VIEW, _SERVICE),
     ("settlements", "file-invoice", _("Settlement"), p.SETTLEMENTS_VIEW, _MONEY),
     ("budget", "wallet", _("Budget"), p.BUDGET_VIEW, _MONEY),
+    ("approvals", "user-check", _("Approvals"), p.BUDGET_VIEW, _MONEY),
     ("wallets", "coins", _("Points and liability"), p.WALLETS_VIEW, _MONEY),
     ("alerts", "bell", _("Alerts"), p.ALERTS_VIEW, _MONEY),
     ("attributes", "forms", _("Member data"), p.MEMBERS_VIEW, _SYSTEM),

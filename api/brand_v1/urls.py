@@ -7,6 +7,7 @@ from api import webhooks
 from api.brand_v1 import (
     appointments,
     benefits,
+    budget,
     earning,
     events,
     imports,
@@ -105,6 +106,10 @@ urlpatterns: list[URLPattern] = [
     path("rules/<slug:code>/test", programme.RuleTest.as_view()),
     path("members/<str:external_id>/grants", programme.MemberGrants.as_view()),
     path("grants/<int:grant_id>/revoke", programme.GrantRevoke.as_view()),
+    path("budgets", budget.Budgets.as_view()),
+    path("budgets/<int:budget_id>/lines", budget.BudgetLines.as_view()),
+    path("budgets/<int:budget_id>/movements", budget.BudgetMovements.as_view()),
+    path("budgets/<int:budget_id>/reserve", budget.BudgetReserve.as_view()),
     path("redemptions", benefits.Redemptions.as_view()),
     path("redemptions/shown", appointments.Shown.as_view()),
     path("redemptions/<uuid:redemption_id>/reschedule", appointments.Reschedule.as_view()),

@@ -390,3 +390,8 @@ class ReserveSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.budget_id} {self.on_date}"
+
+    @property
+    def free_share(self) -> float:
+        """Return the share of the total that is free for fast response, as a ratio."""
+        return self.free_share_bp / 10_000

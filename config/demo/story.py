@@ -13,6 +13,7 @@ from django.db import transaction
 
 from benefits.budget import operations as budget
 from benefits.budget.jobs import take_snapshot
+from benefits.budget.points_cost import accrue_points
 from benefits.catalogue.models import Benefit
 from benefits.grants import operations as grants
 from benefits.grants.issuing import issue
@@ -27,7 +28,7 @@ from benefits.mall import operations as mall
 from benefits.mall.queries import list_items
 from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
-from config.demo import member_data, memberships
+from config.demo import budgets, member_data, memberships
 from config.demo.appointments import open_calendars
 from config.demo.earning import keep_birthdays, open_earning
 from config.demo.mall_extras import liven_up
@@ -444,9 +445,12 @@ class Story:
                 now=self.now,
             )
             self._tend_unassigned()
+            budgets.prepare_budget(self.spec, self.made, at=self.now - timedelta(days=3))
+            budgets.count_liability(self.made.budget, until=self.now)
             day = self.made.budget.starts_on
             while day <= self.today:
                 at = min(self._noon(day, hour=4), self.now)
+                accrue_points(at=at)
                 take_snapshot(budget=self.made.budget, at=at)
                 day += timedelta(days=1 if (self.today - day).days <= 30 else 4)
             take_snapshot(budget=self.made.budget, at=self.now)
@@ -459,6 +463,8 @@ class Story:
                 by=self.made.actor("manager"),
                 at=self.now - timedelta(hours=20),
             )
+            at = self.now - timedelta(hours=18)
+            budgets.ask_for_more(self.spec, self.made.budget, self.made, at=at)
         if self.made.budget is not None:
             open_calendars(self.spec, self.made, at=self.now)
             count_popularity(at=self.now)

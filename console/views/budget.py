@@ -16,8 +16,7 @@ from console.dialogs import finish, refuse, show_form
 from console.forms import DateInput, MoneyField
 from console.nav import shell
 from core import clock
-from core.errors import DomainError
-from core.ids import uuid7
+from core.errors import DomainError, NotFoundError
 from core.web.charts import Chart, Mark, Series
 from core.web.responses import render_page
 from tenants.accounts import permissions as p
@@ -32,16 +31,23 @@ def show(request: StaffRequest) -> HttpResponse:
     chosen = request.GET.get("budget", "")
     budgets = queries.list_budgets()
     today = clock.today(current_brand().timezone)
-    budget = (
-        queries.get_budget(budget_id=int(chosen))
-        if chosen.isdigit()
-        else queries.current_budget(on=today)
-    )
+    if chosen.isdigit():
+        budget = next((one for one in budgets if one.pk == int(chosen)), None)
+        if budget is None:
+            raise NotFoundError(budget=chosen)
+    else:
+        budget = next((one for one in budgets if one.starts_on <= today < one.ends_on), None)
     context: dict[str, Any] = {
         **shell(request, active="budget"),
         "page_title": _("Budget"),
         "budgets": budgets,
         "budget": budget,
+        "page_pretitle": budget.name if budget is not None else "",
+        "ended": [
+            one
+            for one in budgets
+            if one.status == Budget.Status.OPEN and one.ends_on <= today and one != budget
+        ],
     }
     if budget is not None:
         history = queries.history(budget=budget)
@@ -50,14 +56,17 @@ def show(request: StaffRequest) -> HttpResponse:
             "lines": queries.line_summaries(budget=budget),
             "draws": queries.list_draws(budget=budget),
             "latest": history[-1] if history else None,
-            "reserve_chart": _reserve_chart(budget, history),
-            "spend_chart": _spend_chart(budget, history),
+            "reserve_chart": reserve_chart(budget, history),
+            "spend_chart": spend_chart(budget, history),
             "me": request.actor.key,
+            "is_open": budget.status == Budget.Status.OPEN,
+            "has_ended": budget.status == Budget.Status.OPEN and budget.ends_on <= today,
         }
     return render_page(request, "console/budget.html", context, partial={"budget": "budget"})
 
 
-def _reserve_chart(budget: Budget, history: list[ReserveSnapshot]) -> Chart:
+def reserve_chart(budget: Budget, history: list[ReserveSnapshot]) -> Chart:
+    """Draw what was left in reserve by day, against target and floor."""
     marks = [Mark(_("Target"), budget.opening_reserve_minor, role="good")]
     if budget.floor_minor:
         marks.append(Mark(_("Floor"), budget.floor_minor, role="bad"))
@@ -71,7 +80,8 @@ def _reserve_chart(budget: Budget, history: list[ReserveSnapshot]) -> Chart:
     )
 
 
-def _spend_chart(budget: Budget, history: list[ReserveSnapshot]) -> Chart:
+def spend_chart(budget: Budget, history: list[ReserveSnapshot]) -> Chart:
+    """Draw what was spent by day, and where that leads."""
     return Chart(
         kind="line",
         labels=[f"{row.on_date:%m-%d}" for row in history],
@@ -135,13 +145,6 @@ class LineForm(forms.Form):
     )
 
 
-class PlanForm(forms.Form):
-    """Money for a line."""
-
-    amount = MoneyField(label=_l("Amount"))
-    take_back = forms.BooleanField(label=_l("Take back instead of adding"), required=False)
-
-
 class DrawForm(forms.Form):
     """A request for reserve money."""
 
@@ -160,7 +163,8 @@ class DrawForm(forms.Form):
     )
 
 
-def _with_currency(form: forms.Form) -> forms.Form:
+def with_currency(form: forms.Form) -> forms.Form:
+    """Give the form's amounts the brand's currency."""
     for field in form.fields.values():
         if isinstance(field, MoneyField):
             field.currency = current_brand().currency
@@ -185,30 +189,9 @@ def add_line(request: StaffRequest, budget_id: int) -> HttpResponse:
     except DomainError as error:
         refuse(form, error)
         return show_form(request, form, title=title, active="budget")
-    return finish(request, _("Line added."), changed="budget", url=reverse("console:budget"))
-
-
-@staff_page(p.BUDGET_EDIT, methods=("GET", "POST"))
-def plan(request: StaffRequest, line_id: int) -> HttpResponse:
-    """Plan money for a line, or take some back."""
-    line = queries.get_line(line_id=line_id)
-    title = _("Plan for %(line)s") % {"line": line.name}
-    form = _with_currency(PlanForm(request.POST or None))
-    if not form.is_valid():
-        return show_form(request, form, title=title, active="budget")
-    amount = form.cleaned_data["amount"]
-    try:
-        operations.plan(
-            line=line,
-            amount_minor=-amount if form.cleaned_data["take_back"] else amount,
-            key=uuid7(),
-            by=request.actor,
-            at=clock.now(),
-        )
-    except DomainError as error:
-        refuse(form, error)
-        return show_form(request, form, title=title, active="budget")
-    return finish(request, _("Plan saved."), changed="budget", url=reverse("console:budget"))
+    return finish(
+        request, _("Line added."), changed=("budget", "approvals"), url=reverse("console:budget")
+    )
 
 
 @staff_page(p.RESERVE_ASK, methods=("GET", "POST"))
@@ -216,7 +199,7 @@ def ask_draw(request: StaffRequest, budget_id: int) -> HttpResponse:
     """Ask for reserve money; somebody else decides."""
     budget = queries.get_budget(budget_id=budget_id)
     title = _("Ask for reserve money")
-    form = _with_currency(DrawForm(request.POST or None))
+    form = with_currency(DrawForm(request.POST or None))
     form.fields["line"].queryset = budget.lines.order_by("pk")  # type: ignore[attr-defined]
     form.fields["line"].label_from_instance = lambda line: line.name  # type: ignore[attr-defined]
     lead = _("Somebody else has to approve it: four eyes.")
@@ -248,10 +231,12 @@ def ask_draw(request: StaffRequest, budget_id: int) -> HttpResponse:
 def decide_draw(request: StaffRequest, draw_id: int, verdict: str) -> HttpResponse:
     """Approve or refuse a draw."""
     draw = queries.get_draw(draw_id=draw_id)
+    if verdict not in {"approve", "refuse"}:
+        raise NotFoundError(verdict=verdict)
     decide = operations.approve_draw if verdict == "approve" else operations.refuse_draw
     decide(draw=draw, by=request.actor, at=clock.now())
     said = _("Approved: the money is on its line.") if verdict == "approve" else _("Refused.")
-    return finish(request, said, changed="budget", url=reverse("console:budget"))
+    return finish(request, said, changed=("budget", "approvals"), url=reverse("console:budget"))
 
 
 @staff_page(p.BUDGET_EDIT, methods=("POST",))
@@ -261,4 +246,14 @@ def return_draw(request: StaffRequest, draw_id: int) -> HttpResponse:
         draw=queries.get_draw(draw_id=draw_id), by=request.actor, at=clock.now()
     )
     said = _("The rest is back in the reserve.")
-    return finish(request, said, changed="budget", url=reverse("console:budget"))
+    return finish(request, said, changed=("budget", "approvals"), url=reverse("console:budget"))
+
+
+@staff_page(p.RESERVE_ASK, methods=("POST",))
+def withdraw_draw(request: StaffRequest, draw_id: int) -> HttpResponse:
+    """Take back a request of one's own."""
+    operations.withdraw_draw(
+        draw=queries.get_draw(draw_id=draw_id), by=request.actor, at=clock.now()
+    )
+    said = _("The request is taken back.")
+    return finish(request, said, changed=("budget", "approvals"), url=reverse("console:budget"))

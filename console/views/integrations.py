@@ -42,6 +42,7 @@ SCOPES = (
     ("benefits:read", _l("Read benefits and redemptions")),
     ("grants:write", _l("Give benefits and take them back")),
     ("redemptions:write", _l("Redeem benefits")),
+    ("budget:read", _l("Read the budget and its reserve")),
     ("mall:read", _l("Read the points mall")),
     ("mall:write", _l("Order in the points mall")),
     ("jobs:read", _l("Follow jobs")),
