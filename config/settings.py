@@ -118,7 +118,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "core.cache.QuickRedisCache",
         "LOCATION": require("CACHE_URL", ENV.cache_url),
         "KEY_FUNCTION": "tenants.brands.context.cache_key",
     }

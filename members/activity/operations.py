@@ -1,6 +1,7 @@
 """Recording what members did. The only writer of purchases, refunds, days and events."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from core import clock
 from core.actors import Actor
+from core.calls import Call, run_calls
 from core.errors import DomainError
 from core.money import MAX_MINOR
 from members.activity import _fields
@@ -50,12 +52,25 @@ class Line:
     cost_minor: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedPurchase:
+    """A purchase that may be written: `check_purchase` makes it."""
+
+    member: Member
+    fields: Mapping[str, Any]
+    lines: Sequence[Line]
+
+
 __all__ = [
+    "CheckedPurchase",
     "Line",
     "RefundItem",
     "add_purchase",
     "add_refund",
+    "added",
+    "adding",
     "check_currency",
+    "check_purchase",
     "put_store",
     "record_event",
 ]
@@ -65,37 +80,10 @@ _COLUMNS = (
     "id", "external_id", "member_id", "occurred_at", "local_date", "amount_minor",
     "refunded_minor", "currency", "channel", "store_code", "associate", "digest",
 )  # fmt: skip
+# Those that the function takes, in its order.
+_SENT = tuple(name for name in _COLUMNS if name not in {"id", "refunded_minor"})
 
-# One statement: the purchase, its place in the day, its lines. Nothing comes back when the id is
-# taken, and then nothing is written.
-# The member's row is held while it is judged: an erasure comes before the purchase or after it.
-_INSERT = """
-WITH holder AS (
-    SELECT id FROM members_member
-    WHERE id = %(member_id)s AND status <> 'erased' FOR KEY SHARE
-), added AS (
-    INSERT INTO members_purchase (external_id, member_id, occurred_at, local_date, amount_minor,
-        currency, channel, store_code, associate, digest)
-    SELECT %(external_id)s, holder.id, %(occurred_at)s, %(local_date)s, %(amount_minor)s,
-        %(currency)s, %(channel)s, %(store_code)s, %(associate)s, %(digest)s FROM holder
-    ON CONFLICT (external_id) DO NOTHING
-    RETURNING id, member_id, local_date, amount_minor
-), day AS (
-    INSERT INTO members_memberday (member_id, on_date, orders, spend_minor)
-    SELECT member_id, local_date, 1, amount_minor FROM added
-    ON CONFLICT (member_id, on_date) DO UPDATE
-        SET orders = members_memberday.orders + 1,
-            spend_minor = members_memberday.spend_minor + EXCLUDED.spend_minor
-), line AS (
-    INSERT INTO members_purchaseline (purchase_id, position, sku, category, quantity,
-        amount_minor, cost_minor)
-    SELECT added.id, l.position, l.sku, l.category, l.quantity, l.amount_minor, l.cost_minor
-    FROM added, unnest(%(skus)s::varchar[], %(categories)s::varchar[], %(quantities)s::int[],
-        %(amounts)s::bigint[], %(costs)s::bigint[])
-        WITH ORDINALITY AS l (sku, category, quantity, amount_minor, cost_minor, position)
-)
-SELECT id FROM added
-"""
+_ADD = "SELECT activity_add_purchase(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 # One statement: the purchase's total and its day, guarded so that no more is given back than
 # was paid; nothing comes back when it would be.
@@ -138,6 +126,36 @@ def add_purchase(
         can not be, named in `pointer`.
     :raises ErasedMemberError: if the member was erased.
     """
+    checked = check_purchase(
+        external_id=external_id,
+        member=member,
+        occurred_at=occurred_at,
+        amount_minor=amount_minor,
+        currency=currency,
+        channel=channel,
+        store_code=store_code,
+        associate=associate,
+        lines=lines,
+        at=at,
+    )
+    [(key,)] = run_calls(adding(purchase=checked))
+    return added(purchase=checked, key=key)
+
+
+def check_purchase(
+    *,
+    external_id: str,
+    member: Member,
+    occurred_at: datetime,
+    amount_minor: int,
+    currency: str,
+    channel: str = "",
+    store_code: str = "",
+    associate: str = "",
+    lines: Sequence[Line] = (),
+    at: datetime,
+) -> CheckedPurchase:
+    """Check what `add_purchase` is given, and write nothing. Errors as there."""
     brand = current_brand()
     if member.status == Member.Status.ERASED:
         raise ErasedMemberError
@@ -156,12 +174,36 @@ def add_purchase(
     # Of the member who was named: a merge in between does not make it another purchase.
     sent = {field: fields[field] for field in fields if field not in {"external_id", "local_date"}}
     fields["digest"] = purchase_digest(lines=clean, **{**sent, "member_id": member.named_as})
-    key = _insert(fields, clean)
+    return CheckedPurchase(member, fields, clean)
+
+
+def adding(*, purchase: CheckedPurchase) -> Call:
+    """Return the call that writes a purchase; what it returns goes to `added`."""
+    rows = [
+        {
+            "sku": line.sku,
+            "category": line.category,
+            "quantity": line.quantity,
+            "amount": line.amount_minor,
+            "cost": line.cost_minor,
+        }
+        for line in purchase.lines
+    ]
+    fields = purchase.fields
+    return Call(_ADD, [*(fields[name] for name in _SENT), json.dumps(rows) if rows else None])
+
+
+def added(*, purchase: CheckedPurchase, key: int | None) -> tuple[Purchase, bool]:
+    """Return the purchase that was written, or the one that had been before, and if it is new.
+
+    :raises DuplicatePurchaseError, ErasedMemberError: see `add_purchase`.
+    """
+    fields = purchase.fields
     if key is not None:
         values = {**fields, "id": key, "refunded_minor": 0}
-        purchase = Purchase.from_db(connection.alias, _COLUMNS, [values[name] for name in _COLUMNS])
-        purchase.member = member
-        return purchase, True
+        made = Purchase.from_db(connection.alias, _COLUMNS, [values[name] for name in _COLUMNS])
+        made.member = purchase.member
+        return made, True
     same = Purchase.objects.select_related("member").filter(external_id=fields["external_id"])
     earlier = same.first()
     if earlier is None:  # not the id was in the way
@@ -306,24 +348,6 @@ def check_currency(currency: str, *, expected: str) -> str:
     :raises UnsupportedCurrencyError: if it is another one.
     """
     return _fields.check_currency(currency, expected=expected)
-
-
-def _insert(fields: Mapping[str, Any], lines: Sequence[Line]) -> int | None:
-    """Return the key of the new purchase, or None when its id is taken."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            {
-                **fields,
-                "skus": [line.sku for line in lines],
-                "categories": [line.category for line in lines],
-                "quantities": [line.quantity for line in lines],
-                "amounts": [line.amount_minor for line in lines],
-                "costs": [line.cost_minor for line in lines],
-            },
-        )
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])
 
 
 def _clean_lines(lines: Iterable[Line]) -> list[Line]:

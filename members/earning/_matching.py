@@ -1,47 +1,23 @@
 """Which rules and campaigns match a member and a purchase, and what rules have given already."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 
-from members.earning.boosts import BOOST_AT_SQL, as_campaign
+from core.calls import Call, run_calls
+from members.earning.boosts import as_campaign
 from members.earning.models import Campaign, EarningRule
 from members.earning.rules import Used, is_capped
-from members.earning.triggers import PURCHASE
+from members.earning.triggers import EVENT, PURCHASE
 from members.segments.conditions import evaluate, fields_of, parse
 from members.segments.queries import member_facts
+from tenants.brands.context import current_schema
 
-# By hand and in one statement: each purchase asks, and querysets cost more than all the rest of
-# the question. Instants that JSON would turn to text are left out: by then they are decided.
-_RULE = (
-    "id", "name", "trigger", "event_name", "effect", "wallets", "points", "unit_minor",
-    "categories", "category_mode", "stores", "channels", "condition", "pending_days",
-    "cap_per_day", "cap_per_month", "stacking", "stack_group", "priority", "status",
-)  # fmt: skip
-_CAMPAIGN = (
-    "id", "name", "effect", "multiplier_bp", "combine", "rule_ids", "categories", "stores",
-    "channels", "condition", "status",
-)  # fmt: skip
-_LIVE = f"""
-SELECT
-    (SELECT json_agg(r ORDER BY r.id)::text FROM (
-        SELECT {", ".join(_RULE)} FROM members_earningrule
-        WHERE status = 'active' AND trigger = ANY(%(triggers)s)
-            AND (trigger <> 'event' OR event_name = %(event)s)
-            AND (starts_at IS NULL OR starts_at <= %(moment)s)
-            AND (ends_at IS NULL OR ends_at > %(moment)s)
-    ) AS r),
-    (SELECT json_agg(c ORDER BY c.id)::text FROM (
-        SELECT {", ".join(_CAMPAIGN)} FROM members_campaign
-        WHERE %(campaigns)s AND status = 'active' AND effect = 'multiplier'
-            AND starts_at <= %(moment)s AND ends_at > %(moment)s
-    ) AS c),
-    CASE WHEN %(campaigns)s THEN {BOOST_AT_SQL.format(member="%(member)s", occurred_at="%(moment)s")} END
-"""  # noqa: S608
+_IN_FORCE = "SELECT o_mark, o_boost_bp FROM earning_in_force(%s, %s)"
 _USED = """
 SELECT rule_id, wallet,
     COALESCE(sum(amount) FILTER (WHERE on_date = %(on)s), 0)::bigint, sum(amount)::bigint
@@ -79,27 +55,42 @@ def live_campaigns() -> list[Campaign]:
     )
 
 
+def in_force_call(*, member_id: int, moment: datetime) -> Call:
+    """Return the call that asks what is in force for a member; its row goes to `match_purchase`."""
+    return Call(_IN_FORCE, [member_id, moment])
+
+
 def match_purchase(
-    *, member_id: int, occurred_at: datetime, channel: str, store_code: str, at: datetime
+    *,
+    in_force: Sequence[Any],
+    member_id: int,
+    occurred_at: datetime,
+    channel: str,
+    store_code: str,
+    at: datetime,
 ) -> Matching:
     """Return what is in force for this member, place and time of purchase.
 
     A boost of the member's own is one of the campaigns.
 
-    One statement, and one more when anything has a condition.
+    `in_force` is what `in_force_call` returned for the same. One statement when anything has a
+    condition, else none.
     """
-    rules, campaigns = _live(
-        {
-            "triggers": [PURCHASE],
-            "event": "",
-            "moment": occurred_at,
-            "campaigns": True,
-            "member": member_id,
-        }
-    )
-    rules = [rule for rule in rules if _is_here(rule, channel, store_code)]
-    campaigns = [item for item in campaigns if _is_here(item, channel, store_code)]
-    return _who_fit(rules, campaigns, member_id, at)
+    rules, campaigns, boost_bp = _live(in_force)
+    fitting = [
+        rule
+        for rule in rules
+        if rule.trigger == PURCHASE
+        and _is_now(rule, occurred_at)
+        and _is_here(rule, channel, store_code)
+    ]
+    multipliers = [] if boost_bp is None else [as_campaign(boost_bp)]
+    multipliers += [
+        campaign
+        for campaign in campaigns
+        if _is_now(campaign, occurred_at) and _is_here(campaign, channel, store_code)
+    ]
+    return _who_fit(fitting, multipliers, member_id, at)
 
 
 def match_occasion(
@@ -111,16 +102,16 @@ def match_occasion(
     at: datetime,
 ) -> list[EarningRule]:
     """Return the rules that an occasion sets off for a member; campaigns are for purchases."""
-    rules, _campaigns = _live(
-        {
-            "triggers": list(triggers),
-            "event": event_name,
-            "moment": occurred_at,
-            "campaigns": False,
-            "member": member_id,
-        }
-    )
-    return _who_fit(rules, [], member_id, at).rules
+    [row] = run_calls(in_force_call(member_id=member_id, moment=occurred_at))
+    rules, _campaigns, _boost = _live(row)
+    fitting = [
+        rule
+        for rule in rules
+        if rule.trigger in triggers
+        and (rule.trigger != EVENT or rule.event_name == event_name)
+        and _is_now(rule, occurred_at)
+    ]
+    return _who_fit(fitting, [], member_id, at).rules
 
 
 def used_by(
@@ -138,16 +129,30 @@ def used_by(
         }
 
 
-def _live(params: Mapping[str, Any]) -> tuple[list[EarningRule], list[Campaign]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_LIVE, params)
-        rules, campaigns, boost_bp = cursor.fetchone()
+def _live(
+    in_force: Sequence[Any],
+) -> tuple[tuple[EarningRule, ...], tuple[Campaign, ...], int | None]:
+    """Return all live rules and multipliers, and the boost of a member's own."""
+    mark, boost_bp = in_force
+    return *_programme(current_schema(), mark), boost_bp
+
+
+@lru_cache(maxsize=512)
+def _programme(_schema: str, _mark: str) -> tuple[tuple[EarningRule, ...], tuple[Campaign, ...]]:
+    """Read what is live, remembered until it changes: its mark is then another. Never change it.
+
+    What is read may be newer than the mark when somebody changes it just now; then nobody will
+    see this mark again.
+    """
     return (
-        [EarningRule(**row) for row in json.loads(rules or "[]")],
-        [
-            *([] if boost_bp is None else [as_campaign(boost_bp)]),
-            *(Campaign(**row) for row in json.loads(campaigns or "[]")),
-        ],
+        tuple(EarningRule.objects.filter(status=EarningRule.Status.ACTIVE).order_by("pk")),
+        tuple(live_campaigns()),
+    )
+
+
+def _is_now(item: EarningRule | Campaign, moment: datetime) -> bool:
+    return (item.starts_at is None or item.starts_at <= moment) and (
+        item.ends_at is None or item.ends_at > moment
     )
 
 

@@ -11,8 +11,8 @@ from members.tiers.values import Standing
 class PurchaseOutcome:
     """What a purchase brought. `created` is False when it had been recorded before.
 
-    `points` and `growth` are what it earned then (caps applied, before refunds). `tier_change` is
-    the upgrade it caused now, if any. `standing` is None while the brand has no tier scheme.
+    `points` and `growth` are what it earned then (caps applied, before refunds), `tier_change` the
+    upgrade it caused then, if any: the same each time it is sent. `standing` is of now, and None while the brand has no tier scheme.
     """
 
     purchase: Purchase

@@ -92,9 +92,17 @@ def post_in_detail(function: str, *arguments: Any) -> tuple[Posting, int]:
     if outcome in {"posted", "replayed"}:
         posting = Posting(account, seq, balance, delta, outcome == "replayed", shortfall or 0)
         return posting, detail or 0
+    raise refusal_of(outcome=outcome, detail=detail)
+
+
+def refusal_of(*, outcome: str, detail: int) -> Exception:
+    """Return the error that an outcome of a posting stands for, told by a function of SQL.
+
+    `WrongSchemaError` when the connection works in another brand's schema.
+    """
     if outcome == "wrong_schema":
-        raise WrongSchemaError(expected=schema)
-    raise _REFUSALS[outcome](detail)
+        return WrongSchemaError(expected=current_brand().schema_name)
+    return _REFUSALS[outcome](detail)
 
 
 def run_chunk(function: str, *arguments: Any) -> tuple[Any, ...]:

@@ -198,6 +198,8 @@ class Account(models.Model):
     While `merged_into` is set, the owner is one with that account's owner (merge `merge_id`):
     whatever comes to lie here is handed over at once, and only open holds stay. `owed_moved` is
     what merges have added to `owed` (or taken), `owed_gone` what went over and would come back.
+    That it is merged by a merge, and never into itself, is held by a trigger on these two columns
+    (`account_merged_by_a_merge`): as a constraint it would be read anew in every posting.
     """
 
     wallet = models.ForeignKey(
@@ -223,15 +225,6 @@ class Account(models.Model):
 
     class Meta:
         constraints = [
-            # An account is merged by a merge, and never into itself.
-            models.CheckConstraint(
-                name="account_merged_by_a_merge",
-                condition=models.Q(merged_into__isnull=True, merge_id__isnull=True)
-                | (
-                    models.Q(merged_into__isnull=False, merge_id__isnull=False)
-                    & ~models.Q(merged_into=models.F("id"))
-                ),
-            ),
             # One account per owner and wallet; the index finds it in every posting.
             models.UniqueConstraint(
                 name="account_once_per_owner_and_wallet", fields=["owner_id", "wallet"]

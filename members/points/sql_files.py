@@ -1,19 +1,19 @@
-"""The SQL of this room, kept in files of their own and read by migrations."""
+"""SQL of the rooms of this wing, kept in files of their own and read by migrations."""
 
 import hashlib
 from pathlib import Path
 
 from django.db.migrations import RunSQL
 
-_FOLDER = Path(__file__).parent / "sql"
+_WING = Path(__file__).parents[1]
 
 
 class ChangedSqlError(RuntimeError):
     """A file of SQL differs from what its migration was written for."""
 
 
-def run_sql_file(name: str, *, digest: str) -> RunSQL:
-    """Return the migration step that runs a file of this room's SQL.
+def run_sql_file(name: str, *, digest: str, room: str = "points") -> RunSQL:
+    """Return the migration step that runs a file of a room's SQL.
 
     `digest` is the start of the file's SHA-256. It makes the migration's own text change with the
     file, which the template of new brands is keyed by, and keeps a released file from being
@@ -21,7 +21,7 @@ def run_sql_file(name: str, *, digest: str) -> RunSQL:
 
     :raises ChangedSqlError: if the file differs.
     """
-    sql = (_FOLDER / name).read_bytes()
+    sql = (_WING / room / "sql" / name).read_bytes()
     found = hashlib.sha256(sql).hexdigest()
     if not digest or not found.startswith(digest):
         raise ChangedSqlError(f"{name} has digest {found[:16]}, its migration says {digest!r}")

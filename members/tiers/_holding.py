@@ -1,33 +1,29 @@
 """One member's tier, as read for an operation or a page: what is held, and the metric."""
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 
+from core.calls import Call, run_calls
 from core.clock import local_date
 from members.profiles.errors import MemberNotFoundError
 from members.tiers._metrics import metric_sql, receipt_sql, wallet_of
 from members.tiers.models import Tier, TierScheme
-from members.tiers.rules import keep_window, match_tier, window_on
+from members.tiers.rules import Span, keep_window, match_tier, window_on
 from members.tiers.values import HeldPin, Holding, Measured
 from tenants.brands.context import current_brand, current_schema
 
-# Who holds what, under which scheme: one statement, which can lock the member's row.
+# Functions keep the plans of their statements, which every purchase needs.
 _READ = """
-SELECT member.enrolled_at, stored.tier_id, stored.since, stored.valid_until, stored.grace_until,
-    (SELECT id FROM members_tierscheme WHERE status <> 'draft' AND starts_on <= %(on)s
-        ORDER BY version DESC LIMIT 1),
-    stored.earned_tier_id,
-    CASE WHEN stored.earned_tier_id IS NOT NULL THEN (
-        SELECT jsonb_agg(jsonb_build_array(id, tier_id, source, mode, ends_on) ORDER BY id)
-        FROM members_tierpin
-        WHERE member_id = member.id AND applied_at IS NOT NULL AND ended_at IS NULL) END
-FROM members_member AS member
-LEFT JOIN members_membertier AS stored ON stored.member_id = member.id
-WHERE member.id = %(member)s
+SELECT o_enrolled_at, o_tier, o_since, o_valid_until, o_grace_until, o_scheme, o_earned_tier, o_pins
+FROM tiers_hold(%s, %s, %s)
+"""
+_MEASURE = """
+SELECT o_metric, o_keep_metric, o_journal_seq FROM tiers_measure(%s, %s, %s, %s, %s, %s)
 """
 
 
@@ -38,17 +34,25 @@ def read_holding(*, member_id: int, at: datetime, lock: bool = False) -> Holding
 
     :raises MemberNotFoundError: if there is no such member.
     """
+    [row] = run_calls(holding_call(member_id=member_id, at=at, lock=lock))
+    return holding_from(row, member_id=member_id, at=at)
+
+
+def holding_call(*, member_id: int, at: datetime, lock: bool) -> Call:
+    """Return the call of `read_holding`; its row goes to `holding_from`."""
+    return Call(_READ, [member_id, local_date(at, current_brand().timezone), lock])
+
+
+def holding_from(row: Sequence[Any], *, member_id: int, at: datetime) -> Holding:
+    """Make the holding of what was read.
+
+    :raises MemberNotFoundError: if there is no such member.
+    """
+    enrolled_at, stored_tier_id, since, valid_until, grace_until, scheme_id, earned_id, pins = row
+    if enrolled_at is None:
+        raise MemberNotFoundError(member_id=member_id)
     zone = current_brand().timezone
     on = local_date(at, zone)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _READ + (" FOR NO KEY UPDATE OF member" if lock else ""),
-            {"on": on, "member": member_id},
-        )
-        row = cursor.fetchone()
-    if row is None:
-        raise MemberNotFoundError(member_id=member_id)
-    enrolled_at, stored_tier_id, since, valid_until, grace_until, scheme_id, earned_id, pins = row
     scheme, tiers = (None, ()) if scheme_id is None else published(scheme_id)
     tier = earned = None
     if scheme is not None:
@@ -76,6 +80,29 @@ def measure(holding: Holding, *, with_receipt: bool = False) -> Measured:
 
     One statement; the holding has a scheme. `with_receipt`: with what evidence needs besides.
     """
+    if with_receipt:
+        return _measure_with_receipt(holding)
+    [row] = run_calls(measuring_call(holding))
+    return Measured(*row)
+
+
+def measuring_call(holding: Holding) -> Call:
+    """Return the call of `measure`; its row holds the values of `Measured`."""
+    scheme, span, keep = _windows(holding)
+    return Call(
+        _MEASURE,
+        [
+            scheme.metric,
+            holding.member_id,
+            span.from_on,
+            keep.from_on,
+            span.to_on,
+            current_brand().timezone,
+        ],
+    )
+
+
+def _windows(holding: Holding) -> tuple[TierScheme, Span, Span]:
     scheme, tier = holding.scheme, holding.earned
     if scheme is None or tier is None:
         raise ValueError("no scheme is in force")
@@ -87,6 +114,12 @@ def measure(holding: Holding, *, with_receipt: bool = False) -> Measured:
         on=holding.on,
         enrolled_on=holding.enrolled_on,
     )
+    return scheme, span, keep
+
+
+def _measure_with_receipt(holding: Holding) -> Measured:
+    """Measure in one statement, so that evidence and metric are of one instant."""
+    scheme, span, keep = _windows(holding)
     sums = metric_sql(
         scheme.metric,
         member="%(member)s",
@@ -94,30 +127,27 @@ def measure(holding: Holding, *, with_receipt: bool = False) -> Measured:
         keep_from="%(keep_from)s::date",
         to_on="%(to_on)s::date",
     )
-    receipt = ""
-    if with_receipt:
-        receipt = ", " + ", ".join(
-            receipt_sql(
-                scheme.metric,
-                member="%(member)s",
-                from_on="%(metric_from)s::date",
-                to_on="%(to_on)s::date",
-            )
+    receipt = ", ".join(
+        receipt_sql(
+            scheme.metric,
+            member="%(member)s",
+            from_on="%(metric_from)s::date",
+            to_on="%(to_on)s::date",
         )
-    params: dict[str, Any] = {
-        "member": holding.member_id,
-        "metric_from": span.from_on,
-        "keep_from": keep.from_on,
-        "to_on": span.to_on,
-        "zone": current_brand().timezone,
-        "wallet": wallet_of(scheme.metric),
-    }
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sums.metric, sums.keep_metric, (SELECT seq FROM members_account "  # noqa: S608
-            f"WHERE owner_id = %(member)s AND wallet_id = %(wallet)s::smallint){receipt} "
+            f"WHERE owner_id = %(member)s AND wallet_id = %(wallet)s::smallint), {receipt} "
             f"FROM ({sums}) AS sums",
-            params,
+            {
+                "member": holding.member_id,
+                "metric_from": span.from_on,
+                "keep_from": keep.from_on,
+                "to_on": span.to_on,
+                "zone": current_brand().timezone,
+                "wallet": wallet_of(scheme.metric),
+            },
         )
         return Measured(*cursor.fetchone())
 

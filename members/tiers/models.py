@@ -236,6 +236,8 @@ class TierChange(models.Model):
     journal_seq = models.BigIntegerField(null=True)
     purchase_ids = ArrayField(models.BigIntegerField(), null=True)
     refund_ids = ArrayField(models.BigIntegerField(), null=True)
+    # The purchase that was being recorded, so that sending it again tells of this change again.
+    by_purchase_id = models.BigIntegerField(null=True)
     scheme_version = models.PositiveIntegerField()
     zone = models.CharField(max_length=64, null=True)
     pin = models.ForeignKey(
@@ -268,6 +270,12 @@ class TierChange(models.Model):
             models.Index(fields=["member", "-id"], name="tier_change_by_member"),
             # Moves of a period, for the overview.
             models.Index(fields=["at"], name="tier_change_at"),
+            # What a purchase that is sent again has changed.
+            models.Index(
+                fields=["by_purchase_id"],
+                name="tier_change_by_purchase",
+                condition=models.Q(by_purchase_id__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -79,6 +79,16 @@ def get_standing(*, member_id: int, at: datetime) -> Standing | None:
     return standing_of(holding=holding, measured=measure(holding))
 
 
+def get_change_by_purchase(*, purchase_id: int) -> TierChange | None:
+    """Return the upgrade that a purchase caused when it was recorded, if any."""
+    return (
+        TierChange.objects.filter(by_purchase_id=purchase_id)
+        .exclude(from_tier=F("to_tier"))
+        .select_related("from_tier", "to_tier")
+        .first()
+    )
+
+
 def standing_of(*, holding: Holding, measured: Measured) -> Standing:
     """Make the standing from what was read; the holding has a scheme. See `Standing`."""
     scheme, tier, earned = holding.scheme, holding.tier, holding.earned

@@ -121,12 +121,11 @@ def emit_each(*, events: Iterable[tuple[str, str, Mapping[str, Any]]], at: datet
     if not given:
         return 0
     with connection.cursor() as cursor:
+        # Few rows, which every purchase writes: plain values are planned in no time.
+        rows = ", ".join(["(uuidv7(), %s, %s, %s, %s)"] * len(given))
         cursor.execute(
-            "INSERT INTO events_event (uuid, type, subject, data, at) "
-            "SELECT uuidv7(), e.type, e.subject, e.data::jsonb, %s "
-            "FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY "
-            "AS e (type, subject, data, number) ORDER BY e.number",
-            [at, *(list(column) for column in zip(*given, strict=True))],
+            f"INSERT INTO events_event (uuid, type, subject, data, at) VALUES {rows}",  # noqa: S608
+            [value for event in given for value in (*event, at)],
         )
     _poke_after_commit(brand.schema_name)
     return len(given)

@@ -1,31 +1,37 @@
 """A purchase with all its effects, in one transaction."""
 
+import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from core.actors import Actor
+from core.calls import Call, run_calls
 from core.clock import local_date
 from members.activity.models import Purchase
-from members.activity.operations import Line, add_purchase
+from members.activity.operations import Line, added, adding, check_purchase
 from members.earning._keys import earning_key
-from members.earning._matching import match_purchase, used_by
+from members.earning._matching import in_force_call, match_purchase, used_by
 from members.earning.models import Earning
 from members.earning.rules import GROWTH, POINTS, Earned, compute, is_capped
 from members.earning.values import PurchaseOutcome
-from members.points.operations import Source, earn
+from members.points.operations import refusal_of
 from members.points.queries import get_entry
 from members.profiles.models import Member
 from members.segments.operations import mark_late
 from members.tiers.models import TierChange
-from members.tiers.operations import hold_member, measure_member, raise_tier
-from members.tiers.queries import get_standing, standing_of
-from members.tiers.values import Holding, Standing
+from members.tiers.operations import holding_call, holding_of, measuring_call, raise_tier
+from members.tiers.queries import get_change_by_purchase, get_standing, standing_of
+from members.tiers.values import Holding, Measured
 from tenants.audit.operations import record
-from tenants.brands.context import current_brand
+from tenants.brands.context import current_brand, current_schema
 from tenants.events.operations import emit_each
+
+_CREDIT = """
+SELECT o_outcome, o_detail, o_points, o_growth FROM earning_credit(%s, %s, %s, %s, %s, %s)
+"""
 
 
 def record_purchase(
@@ -53,33 +59,51 @@ def record_purchase(
         UnsupportedCurrencyError, InvalidPurchaseError, ErasedMemberError: see
         `activity.operations.add_purchase`; then nothing has changed.
     """
+    checked = check_purchase(
+        external_id=external_id,
+        member=member,
+        occurred_at=occurred_at,
+        amount_minor=amount_minor,
+        currency=currency,
+        channel=channel,
+        store_code=store_code,
+        associate=associate,
+        lines=lines,
+        at=at,
+    )
     with transaction.atomic():
-        purchase, created = add_purchase(
-            external_id=external_id,
-            member=member,
-            occurred_at=occurred_at,
-            amount_minor=amount_minor,
-            currency=currency,
-            channel=channel,
-            store_code=store_code,
-            associate=associate,
-            lines=lines,
-            at=at,
+        (key,), held, in_force = run_calls(
+            adding(purchase=checked), *_asking(member, occurred_at, at)
         )
+        purchase, created = added(purchase=checked, key=key)
         if not created:
             return _replay(purchase, at)
-        return _apply(purchase, lines=lines, by=by, at=at)
+        return _apply(purchase, held, in_force, lines=lines, by=by, at=at)
 
 
 def apply_purchase(
     *, purchase: Purchase, lines: Sequence[Line], cause: str, by: Actor, at: datetime
 ) -> PurchaseOutcome:
     """Give a purchase that was just added its effects; for imports. Needs the transaction."""
-    return _apply(purchase, lines=lines, by=by, at=at, cause=cause, is_quiet=True)
+    held, in_force = run_calls(*_asking(purchase.member, purchase.occurred_at, at))
+    return _apply(purchase, held, in_force, lines=lines, by=by, at=at, cause=cause, is_quiet=True)
+
+
+def _asking(member: Member, occurred_at: datetime, at: datetime) -> tuple[Call, Call]:
+    """Return the calls that hold a member and ask what is in force.
+
+    From there on purchases of this member wait for each other: caps and tiers are exact.
+    """
+    return (
+        holding_call(member_id=member.pk, at=max(at, occurred_at)),
+        in_force_call(member_id=member.pk, moment=occurred_at),
+    )
 
 
 def _apply(
     purchase: Purchase,
+    held: Sequence[Any],
+    in_force: Sequence[Any],
     *,
     lines: Sequence[Line],
     by: Actor,
@@ -88,12 +112,12 @@ def _apply(
     is_quiet: bool = False,
 ) -> PurchaseOutcome:
     member = purchase.member
-    # From here on purchases of this member wait for each other: caps and tiers are exact. A till
-    # whose clock runs ahead past midnight has bought tomorrow.
-    holding = hold_member(member_id=member.pk, at=max(at, purchase.occurred_at))
+    # A till whose clock runs ahead past midnight has bought tomorrow.
+    holding = holding_of(row=held, member_id=member.pk, at=max(at, purchase.occurred_at))
     earned: list[Earned] = []
     if member.is_active:
         matching = match_purchase(
+            in_force=in_force,
             member_id=member.pk,
             occurred_at=purchase.occurred_at,
             channel=purchase.channel,
@@ -108,8 +132,17 @@ def _apply(
             tier_bp=holding.multiplier_bp,
             used=used_by(matching.rules, member_id=member.pk, on=purchase.local_date),
         )
-    posted = _credit(purchase, earned)
-    change, standing = _check_tier(holding, at=at, cause=cause)
+    posted, measured = _credit(purchase, earned, holding)
+    change, standing = None, None
+    if measured is not None:
+        change = raise_tier(
+            holding=holding, measured=measured, at=at, cause=cause, purchase_id=purchase.pk
+        )
+        standing = (
+            standing_of(holding=holding, measured=measured)
+            if change is None
+            else get_standing(member_id=member.pk, at=at)
+        )
     mark_if_late(purchase, at)
     outcome = PurchaseOutcome(
         purchase=purchase,
@@ -124,71 +157,53 @@ def _apply(
     return outcome
 
 
-def _credit(purchase: Purchase, earned: Sequence[Earned]) -> dict[str, int]:
-    """Post what was earned and keep the decisions; return what came in, by wallet.
+def _credit(
+    purchase: Purchase, earned: Sequence[Earned], holding: Holding
+) -> tuple[dict[str, int], Measured | None]:
+    """Post what was earned and keep the decisions; return what came in, and the metric then.
 
     A cap of the wallet may let in less than a rule gave; that is told by the entry.
     """
+    calls = [_crediting(purchase, earned)] if earned else []
+    if holding.scheme is not None:
+        calls.append(measuring_call(holding=holding))
+    rows = run_calls(*calls) if calls else []
     posted = {POINTS: 0, GROWTH: 0}
-    for item in earned:
-        if item.amount == 0:
-            continue
-        pending = item.rule.pending_days
-        posting = earn(
-            owner_id=purchase.member_id,
-            wallet=item.wallet,
-            amount=item.amount,
-            key=earning_key(purchase_id=purchase.pk, rule_id=item.rule.pk, wallet=item.wallet),
-            at=purchase.occurred_at,
-            earned_on=purchase.local_date,
-            available_at=None
-            if pending is None
-            else purchase.occurred_at + timedelta(days=pending),
-            source=Source("purchase", purchase.pk),
-            cause={"rule": item.rule.pk},
-        )
-        posted[item.wallet] += posting.delta
-    if not earned:
-        return posted
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO members_earning (purchase_id, rule_id, wallet, member_id, on_date, "
-            "amount, raw, base, eligible_minor, tier_bp, campaign_bp, campaigns, is_capped) "
-            "SELECT %s, e.rule_id, e.wallet, %s, %s, e.amount, e.raw, e.base, e.eligible, e.tier, "
-            "e.campaign, e.campaigns::bigint[], e.capped FROM unnest(%s::bigint[], %s::varchar[], "
-            "%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], "
-            "%s::text[], %s::bool[]) AS e (rule_id, wallet, amount, raw, base, eligible, tier, "
-            "campaign, campaigns, capped)",
-            [
-                purchase.pk,
-                purchase.member_id,
-                purchase.local_date,
-                [item.rule.pk for item in earned],
-                [item.wallet for item in earned],
-                [item.amount for item in earned],
-                [item.raw for item in earned],
-                [item.base for item in earned],
-                [item.eligible_minor for item in earned],
-                [item.tier_bp for item in earned],
-                [item.campaign_bp for item in earned],
-                # Arrays of different lengths do not fit into one: each goes as its text.
-                [item.campaigns and f"{{{','.join(map(str, item.campaigns))}}}" for item in earned],
-                [is_capped(item.rule) for item in earned],
-            ],
-        )
-    return posted
+    if earned:
+        outcome, detail, posted[POINTS], posted[GROWTH] = rows[0]
+        if outcome != "posted":
+            raise refusal_of(outcome=outcome, detail=detail)
+    return posted, None if holding.scheme is None else Measured(*rows[-1])
 
 
-def _check_tier(
-    holding: Holding, *, at: datetime, cause: str
-) -> tuple[TierChange | None, Standing | None]:
-    if holding.scheme is None:
-        return None, None
-    measured = measure_member(holding=holding)
-    change = raise_tier(holding=holding, measured=measured, at=at, cause=cause)
-    if change is not None:
-        return change, get_standing(member_id=holding.member_id, at=at)
-    return None, standing_of(holding=holding, measured=measured)
+def _crediting(purchase: Purchase, earned: Sequence[Earned]) -> Call:
+    items = [
+        {
+            "rule": item.rule.pk,
+            "wallet": item.wallet,
+            "amount": item.amount,
+            "raw": item.raw,
+            "base": item.base,
+            "eligible": item.eligible_minor,
+            "tier": item.tier_bp,
+            "campaign": item.campaign_bp,
+            "campaigns": item.campaigns,
+            "capped": is_capped(item.rule),
+            "pending": item.rule.pending_days,
+        }
+        for item in earned
+    ]
+    return Call(
+        _CREDIT,
+        [
+            current_schema(),
+            purchase.pk,
+            purchase.member_id,
+            purchase.occurred_at,
+            purchase.local_date,
+            json.dumps(items),
+        ],
+    )
 
 
 def mark_if_late(purchase: Purchase, at: datetime) -> None:
@@ -242,6 +257,6 @@ def _replay(purchase: Purchase, at: datetime) -> PurchaseOutcome:
         created=False,
         points=given[POINTS],
         growth=given[GROWTH],
-        tier_change=None,
+        tier_change=get_change_by_purchase(purchase_id=purchase.pk),
         standing=get_standing(member_id=purchase.member_id, at=at),
     )

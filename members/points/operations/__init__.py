@@ -14,6 +14,7 @@ refused operation has changed nothing and leaves the caller's transaction usable
 when two accounts are given the same new key at the same moment, the database refuses the second.
 """
 
+from members.points._calls import refusal_of
 from members.points.operations.adjustments import (
     adjust,
     approve_adjustment,
@@ -97,6 +98,7 @@ __all__ = [
     "open_accounts_for",
     "person_behind",
     "redeem",
+    "refusal_of",
     "refuse_adjustment",
     "release",
     "release_expired_holds",

@@ -11,60 +11,50 @@ CREATE OR REPLACE FUNCTION points_earn(
 DECLARE
     v_wallet record;
     v_first record;
-    v_available_at timestamptz := p_available_at;
-    v_expires_on date := p_expires_on;
+    v_available_at timestamptz;
+    v_expires_on date;
     v_waits boolean;
     v_given bigint := p_amount;
     v_left bigint;
     v_day bigint;
     v_idle integer;
-    v_was_good date;
-    v_was_idle integer;
+    v_good_until date;
+    v_first_open_on date;
     v_owed bigint;
     v_cause jsonb := p_cause;
 BEGIN
-    SELECT pending_days, points_expires_on(expiry_policy, expiry_months, p_earned_on) AS expires_on,
-           expiry_months, recover_percent,
-           coalesce(balance_cap, earn_cap_day, earn_cap_month) IS NOT NULL AS is_capped
-    INTO v_wallet
-    FROM members_wallet
-    WHERE id = p_wallet AND p_brand = current_schema()
-      AND EXISTS (SELECT FROM audit_brandidentity WHERE schema_name = p_brand);
-    IF NOT FOUND THEN
-        o_outcome := CASE WHEN points_is_home(p_brand) THEN 'account_missing' ELSE 'wrong_schema' END;
-        RETURN;
-    END IF;
-    v_expires_on := coalesce(p_expires_on, v_wallet.expires_on);
-    IF v_expires_on = DATE '9999-12-30' THEN
-        v_idle := v_wallet.expiry_months;
-    END IF;
-    IF p_available_at IS NULL AND v_wallet.pending_days > 0 THEN
-        v_available_at := p_at + make_interval(days => v_wallet.pending_days);
-    END IF;
-    v_waits := coalesce(v_available_at > p_at, false);
-
     LOOP
-        UPDATE members_account
-        SET balance = balance + p_amount, seq = seq + 1,
-            pending = pending
-                + CASE WHEN v_waits THEN p_amount - least(p_amount, greatest(-balance, 0))
-                       ELSE 0 END,
-            first_open_on = least(first_open_on, v_expires_on),
-            first_open_seq = CASE WHEN v_expires_on < first_open_on THEN seq + 1
-                                  ELSE first_open_seq END,
-            good_until = CASE
-                WHEN v_idle IS NOT NULL AND (p_kind = 1 OR good_until IS NULL)
-                THEN greatest(good_until, (p_earned_on + make_interval(months => v_idle))::date)
-                WHEN good_until IS NULL OR p_kind = 5 THEN good_until
-                ELSE points_good_until(good_until, idle_months, p_earned_on) END,
-            idle_months = coalesce(v_idle, idle_months)
-        WHERE owner_id = p_owner AND wallet_id = p_wallet
-        RETURNING id, seq, balance, owed, old.good_until, old.idle_months
-        INTO o_account, o_seq, o_balance, v_owed, v_was_good, v_was_idle;
+        -- Identity, the wallet's rules, lock and balance in one: each statement more is felt.
+        UPDATE members_account a
+        SET balance = a.balance + p_amount, seq = a.seq + 1,
+            pending = a.pending
+                + CASE WHEN coalesce(p_available_at, p_at + make_interval(days => w.pending_days))
+                            > p_at
+                       THEN p_amount - least(p_amount, greatest(-a.balance, 0)) ELSE 0 END
+        FROM members_wallet w
+        WHERE a.owner_id = p_owner AND a.wallet_id = p_wallet AND w.id = p_wallet
+          AND p_brand = current_schema()
+          AND EXISTS (SELECT FROM audit_brandidentity WHERE schema_name = p_brand)
+        RETURNING a.id, a.seq, a.balance, a.owed, a.good_until, a.first_open_on, w.pending_days,
+                  w.expiry_policy, w.expiry_months, w.recover_percent,
+                  coalesce(w.balance_cap, w.earn_cap_day, w.earn_cap_month) IS NOT NULL AS is_capped
+        INTO v_wallet;
         IF NOT FOUND THEN
-            o_outcome := 'account_missing';
+            o_outcome := CASE WHEN points_is_home(p_brand) THEN 'account_missing'
+                              ELSE 'wrong_schema' END;
             RETURN;
         END IF;
+        o_account := v_wallet.id;
+        o_seq := v_wallet.seq;
+        o_balance := v_wallet.balance;
+        v_owed := v_wallet.owed;
+        v_good_until := v_wallet.good_until;
+        v_first_open_on := v_wallet.first_open_on;
+        v_available_at := p_available_at;
+        IF p_available_at IS NULL AND v_wallet.pending_days > 0 THEN
+            v_available_at := p_at + make_interval(days => v_wallet.pending_days);
+        END IF;
+        v_waits := coalesce(v_available_at > p_at, false);
         v_left := p_amount - least(p_amount, greatest(p_amount - o_balance, 0));
 
         SELECT e.account_id, e.seq, e.kind, e.delta, e.balance_after,
@@ -80,11 +70,10 @@ BEGIN
         THEN
             o_outcome := 'consent_needed';
         END IF;
-        EXIT WHEN o_outcome IS NULL AND (v_was_good IS NULL OR v_was_good >= p_earned_on);
+        EXIT WHEN o_outcome IS NULL AND (v_good_until IS NULL OR v_good_until >= p_earned_on);
         UPDATE members_account
         SET balance = balance - p_amount, seq = seq - 1,
-            pending = pending - CASE WHEN v_waits THEN v_left ELSE 0 END,
-            good_until = v_was_good, idle_months = v_was_idle
+            pending = pending - CASE WHEN v_waits THEN v_left ELSE 0 END
         WHERE id = o_account;
         IF o_outcome IS NOT NULL THEN
             o_seq := v_first.seq;
@@ -96,6 +85,26 @@ BEGIN
         -- The owner had been idle too long before this credit: what lapsed then does not come back.
         PERFORM points_expire_accounts(ARRAY[o_account], p_at, p_earned_on);
     END LOOP;
+
+    v_expires_on := coalesce(p_expires_on, points_expires_on(
+        v_wallet.expiry_policy, v_wallet.expiry_months, p_earned_on));
+    IF v_expires_on = DATE '9999-12-30' THEN
+        v_idle := v_wallet.expiry_months;
+    END IF;
+    -- What only some credits change is not in the first statement, so that the others pay nothing.
+    IF v_idle IS NOT NULL OR v_good_until IS NOT NULL OR v_expires_on < v_first_open_on THEN
+        UPDATE members_account
+        SET first_open_on = least(first_open_on, v_expires_on),
+            first_open_seq = CASE WHEN v_expires_on < first_open_on THEN o_seq
+                                  ELSE first_open_seq END,
+            good_until = CASE
+                WHEN v_idle IS NOT NULL AND (p_kind = 1 OR good_until IS NULL)
+                THEN greatest(good_until, (p_earned_on + make_interval(months => v_idle))::date)
+                WHEN good_until IS NULL OR p_kind = 5 THEN good_until
+                ELSE points_good_until(good_until, idle_months, p_earned_on) END,
+            idle_months = coalesce(v_idle, idle_months)
+        WHERE id = o_account;
+    END IF;
 
     IF v_wallet.is_capped AND p_kind = 1 THEN
         SELECT c.o_given, coalesce(p_cause, '{}') || c.o_why INTO v_given, v_cause

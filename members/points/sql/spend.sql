@@ -112,18 +112,16 @@ DECLARE
     v_lots bigint[];
     v_from_on date;
     v_from_seq bigint;
-    v_was_good date;
+    v_good_until date;
     v_guarded boolean;
 BEGIN
     UPDATE members_account
-    SET balance = balance - p_amount, held = held + v_held, seq = seq + 1,
-        good_until = CASE WHEN good_until IS NULL OR p_kind = 5 THEN good_until
-                          ELSE points_good_until(good_until, idle_months, p_today) END
+    SET balance = balance - p_amount, held = held + v_held, seq = seq + 1
     WHERE owner_id = p_owner AND wallet_id = p_wallet AND balance - pending >= p_amount
       AND p_brand = current_schema()
       AND EXISTS (SELECT FROM audit_brandidentity WHERE schema_name = p_brand)
-    RETURNING id, seq, balance, first_open_on, first_open_seq, old.good_until
-    INTO o_account, o_seq, o_balance, v_from_on, v_from_seq, v_was_good;
+    RETURNING id, seq, balance, first_open_on, first_open_seq, good_until
+    INTO o_account, o_seq, o_balance, v_from_on, v_from_seq, v_good_until;
     v_guarded := FOUND;
 
     IF NOT v_guarded THEN
@@ -144,8 +142,7 @@ BEGIN
     IF FOUND THEN
         IF v_guarded THEN
             UPDATE members_account
-            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1,
-                good_until = v_was_good
+            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1
             WHERE id = o_account;
         END IF;
         o_outcome := CASE
@@ -159,12 +156,10 @@ BEGIN
 
     IF NOT v_guarded AND points_mature(o_account, p_at) > 0 THEN
         UPDATE members_account
-        SET balance = balance - p_amount, held = held + v_held, seq = seq + 1,
-            good_until = CASE WHEN good_until IS NULL OR p_kind = 5 THEN good_until
-                              ELSE points_good_until(good_until, idle_months, p_today) END
+        SET balance = balance - p_amount, held = held + v_held, seq = seq + 1
         WHERE id = o_account AND balance - pending >= p_amount
-        RETURNING seq, balance, first_open_on, first_open_seq, old.good_until
-        INTO o_seq, o_balance, v_from_on, v_from_seq, v_was_good;
+        RETURNING seq, balance, first_open_on, first_open_seq, good_until
+        INTO o_seq, o_balance, v_from_on, v_from_seq, v_good_until;
         v_guarded := FOUND;
     END IF;
 
@@ -181,8 +176,7 @@ BEGIN
             o_account, p_amount, p_at, p_today, v_from_on, v_from_seq, false, false);
         IF v_lots IS NULL THEN
             UPDATE members_account
-            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1,
-                good_until = v_was_good
+            SET balance = balance + p_amount, held = held - v_held, seq = seq - 1
             WHERE id = o_account;
         END IF;
     END IF;
@@ -202,6 +196,10 @@ BEGIN
     END IF;
     o_outcome := 'posted';
     o_delta := -p_amount;
+    IF v_good_until IS NOT NULL AND p_kind <> 5 THEN
+        UPDATE members_account
+        SET good_until = points_good_until(good_until, idle_months, p_today) WHERE id = o_account;
+    END IF;
 
     -- Now and then, note where the open lots begin, so that a long history costs nothing.
     IF o_seq % 64 < 2 THEN

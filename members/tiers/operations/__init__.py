@@ -29,8 +29,11 @@ from members.tiers.operations.schemes import (
 from members.tiers.operations.single import (
     check_member,
     hold_member,
+    holding_call,
+    holding_of,
     mark_due,
     measure_member,
+    measuring_call,
     raise_tier,
 )
 from members.tiers.values import Evaluated
@@ -49,11 +52,14 @@ __all__ = [
     "evaluate_range",
     "find_candidates",
     "hold_member",
+    "holding_call",
+    "holding_of",
     "lift_override",
     "list_due",
     "mark_due",
     "mark_replaced",
     "measure_member",
+    "measuring_call",
     "note_run",
     "publish_scheme",
     "raise_many",

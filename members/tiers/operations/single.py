@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from core.calls import Call
+from members.tiers import _holding
 from members.tiers._holding import measure, read_holding
 from members.tiers._metrics import wallet_of
 from members.tiers.models import MemberTier, Tier, TierChange, TierPin
@@ -25,7 +27,9 @@ def hold_member(*, member_id: int, at: datetime) -> Holding:
     return read_holding(member_id=member_id, at=at, lock=True)
 
 
-def check_member(*, member_id: int, at: datetime, cause: str) -> TierChange | None:
+def check_member(
+    *, member_id: int, at: datetime, cause: str, purchase_id: int | None = None
+) -> TierChange | None:
     """Raise a member's tier at once when the metric now reaches a higher one.
 
     Never lowers. Writes the evidence and the event `tier.upgraded`.
@@ -36,7 +40,31 @@ def check_member(*, member_id: int, at: datetime, cause: str) -> TierChange | No
         holding = hold_member(member_id=member_id, at=at)
         if holding.scheme is None:
             return None
-        return raise_tier(holding=holding, measured=measure(holding), at=at, cause=cause)
+        return raise_tier(
+            holding=holding,
+            measured=measure(holding),
+            at=at,
+            cause=cause,
+            purchase_id=purchase_id,
+        )
+
+
+def holding_call(*, member_id: int, at: datetime) -> Call:
+    """Return the call of `hold_member`, to be run with others; its row goes to `holding_of`."""
+    return _holding.holding_call(member_id=member_id, at=at, lock=True)
+
+
+def holding_of(*, row: Sequence[Any], member_id: int, at: datetime) -> Holding:
+    """Make the holding of what the call of `hold_member` returned.
+
+    :raises MemberNotFoundError: if there is no such member.
+    """
+    return _holding.holding_from(row, member_id=member_id, at=at)
+
+
+def measuring_call(*, holding: Holding) -> Call:
+    """Return the call of `measure_member`; its row holds the values of `Measured`."""
+    return _holding.measuring_call(holding)
 
 
 def measure_member(*, holding: Holding) -> Measured:
@@ -45,7 +73,12 @@ def measure_member(*, holding: Holding) -> Measured:
 
 
 def raise_tier(
-    *, holding: Holding, measured: Measured, at: datetime, cause: str
+    *,
+    holding: Holding,
+    measured: Measured,
+    at: datetime,
+    cause: str,
+    purchase_id: int | None = None,
 ) -> TierChange | None:
     """Raise the tier of a member held by `hold_member` when the metric reaches a higher one.
 
@@ -64,7 +97,9 @@ def raise_tier(
     held = held_tier(holding, earned=target)
     if not _store_raise(holding, target, held, measured, at):
         # The nightly evaluation has just changed the row: look again.
-        return check_member(member_id=holding.member_id, at=at, cause=cause)
+        return check_member(
+            member_id=holding.member_id, at=at, cause=cause, purchase_id=purchase_id
+        )
     span = window_on(scheme, on=holding.on, enrolled_on=holding.enrolled_on)
     change = TierChange.objects.create(
         member_id=holding.member_id,
@@ -73,6 +108,7 @@ def raise_tier(
         earned_tier=target,
         at=at,
         cause=cause,
+        by_purchase_id=purchase_id,
         metric_value=measured.metric,
         threshold=target.entry_threshold,
         window_from=span.from_on,

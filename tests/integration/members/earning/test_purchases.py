@@ -107,7 +107,9 @@ def test_same_purchase_again_changes_nothing(brand: Brand) -> None:
     again = buy(member, 20_000, key="A-1")
     assert (again.created, again.points, again.growth) == (False, 200, 200)
     assert again.purchase.pk == first.purchase.pk
-    assert again.tier_change is None
+    assert again.tier_change == first.tier_change
+    assert again.tier_change is not None
+    assert again.standing == first.standing
     assert again.standing is not None
     assert again.standing.tier.code == "silver"
     assert (Entry.objects.count(), Earning.objects.count(), Event.objects.count()) == before

@@ -14,7 +14,6 @@ from members.earning.operations import purchases, record_refund
 from members.points.models import Entry
 from members.points.queries import get_balance
 from members.profiles.models import Member
-from members.tiers import _holding
 from members.tiers.invariants import CHECKS
 from members.tiers.models import MemberTier, TierChange
 from members.tiers.operations import evaluate_range
@@ -22,6 +21,7 @@ from members.tiers.values import TierDraft
 from tenants.brands.context import tenant_context
 from tenants.brands.models import Brand
 from tests.integration.members.earning.world import AT, TODAY, buy, join, moment, rule
+from tests.integration.members.points.altered import alter_function
 from tests.integration.members.tiers.world import make_scheme
 
 pytestmark = pytest.mark.race
@@ -89,15 +89,12 @@ def test_without_the_lock_the_cap_would_be_passed(
     barrier = Barrier(THREADS)
     used_by = purchases.used_by
 
-    def unlocked(*, member_id: int, at: Any) -> Any:
-        return _holding.read_holding(member_id=member_id, at=at, lock=False)
-
     def used_together(*args: Any, **kwargs: Any) -> Any:
         found = used_by(*args, **kwargs)
         barrier.wait(timeout=20)
         return found
 
-    monkeypatch.setattr(purchases, "hold_member", unlocked)
+    alter_function("tiers_hold", "FOR NO KEY UPDATE", "")
     monkeypatch.setattr(purchases, "used_by", used_together)
     member = join()
     outcomes = spread_at_once(committed_brand, member)
