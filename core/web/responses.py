@@ -108,6 +108,8 @@ def hx_lead(
         url,
         target="#main",
         select="#main",
+        # The whole page is asked for, as by a link of the navigation.
+        headers={"HX-Boosted": "true"},
         swap="outerHTML show:window:top",  # type: ignore[arg-type]  # htmx takes modifiers
     )
     trigger(response, "dialog:close")

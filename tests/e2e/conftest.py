@@ -14,7 +14,7 @@ from django.core import mail
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, sync_playwright
 
 from config.demo.programme import Programme
 from tenants.brands.models import Brand
@@ -49,6 +49,9 @@ class _Server(ThreadedWSGIServer):
             connection.close()
 
 
+_REPLACED = ("htmx:sendAbort", "htmx:afterRequest")
+
+
 @dataclass
 class Site:
     """A brand's address on this machine."""
@@ -76,6 +79,8 @@ class Visitor:
     problems: list[str] = field(default_factory=list)
     # Answers that the test provokes: their line in the browser's console is no problem.
     expected_status: set[int] = field(default_factory=set)
+    # Every time the browser loaded a whole page.
+    loads: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> Page:
         """Go to a page and check it."""
@@ -167,6 +172,8 @@ def visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
 
         def hear(message: Any) -> None:
             told = [str(status) for status in made.expected_status if str(status) in message.text]
+            # A newer request took its place: htmx says so by these two. One that failed says more.
+            told += [name for name in _REPLACED if message.text.startswith(name)]
             if message.type in {"error", "warning"} and not told:
                 made.problems.append(f"console: {message.text}")
 
@@ -174,6 +181,17 @@ def visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
             if response.status >= 400 and response.status not in made.expected_status:
                 made.problems.append(f"{response.status}: {response.url}")
 
+        def count(request: Request) -> None:
+            if request.is_navigation_request():
+                made.loads.append(request.url)
+
+        def miss(request: Request) -> None:
+            # What htmx replaced by a newer request was not wanted any more.
+            if "ERR_ABORTED" not in (request.failure or ""):
+                made.problems.append(f"failed: {request.url} {request.failure}")
+
+        made.page.on("request", count)
+        made.page.on("requestfailed", miss)
         made.page.on("console", hear)
         made.page.on("pageerror", lambda error: made.problems.append(f"error: {error}"))
         made.page.on("response", look)

@@ -40,9 +40,9 @@ def hold_nobody_out() -> None:
     GrantRule.objects.filter(code="facial-monthly").update(hold_out_bp=0)
 
 
-def issue_monthly() -> int:
-    """Issue the month's facials, as the nightly job does; return how many units there were."""
-    rule = GrantRule.objects.get(code="facial-monthly")
+def issue_monthly(*, code: str = "facial-monthly") -> int:
+    """Issue the month's units of a rule, as the nightly job does; return how many there were."""
+    rule = GrantRule.objects.get(code=code)
     at = clock.now()
     period = period_on(
         cadence=rule.cadence,
