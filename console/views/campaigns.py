@@ -1,26 +1,24 @@
 """Campaigns: more points for a time, on a calendar and as a list."""
 
-from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from console.access import StaffRequest, staff_page
+from console.condition_forms import change_with_rows, mover, show_with_rows
 from console.conditions import ConditionRows
 from console.dialogs import finish, lead_on
 from console.earning_forms import CampaignForm
 from console.earning_words import campaign_sentence
-from console.fields import place_error
 from console.nav import shell
 from console.views.earning import sections, show_simulation
 from core import clock
-from core.errors import DomainError
 from core.web.responses import render_page
 from members.earning import campaign_operations, queries
 from members.earning.models import Campaign
@@ -125,18 +123,18 @@ def show(request: StaffRequest, campaign_id: int) -> HttpResponse:
 def create(request: StaffRequest) -> HttpResponse:
     """Draft a campaign."""
     form = CampaignForm(request.POST or None, initial={"multiplier_bp": 20_000})
-    rows = ConditionRows.from_post(request.POST) if form.is_bound else ConditionRows.from_tree(None)
-    if form.is_valid():
-        try:
-            campaign = campaign_operations.create_campaign(
-                condition=rows.tree(), by=request.actor, at=clock.now(), **form.facts()
-            )
-        except DomainError as error:
-            place_error(form, error)
-        else:
-            url = reverse("console:campaign", args=[campaign.pk])
-            return lead_on(request, _("Drafted. Try it on last month, then start it."), url=url)
-    return _show_form(request, form, rows, title=_("New campaign"))
+    return change_with_rows(
+        request,
+        form,
+        stored=None,
+        save=lambda condition: campaign_operations.create_campaign(
+            condition=condition, by=request.actor, at=clock.now(), **form.facts()
+        ),
+        done=lambda made: lead_on(
+            request, _("Drafted. Try it on last month, then start it."), url=_url(made.pk)
+        ),
+        show=lambda rows: _show_form(request, form, rows, title=_("New campaign")),
+    )
 
 
 @staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
@@ -144,54 +142,45 @@ def edit(request: StaffRequest, campaign_id: int) -> HttpResponse:
     """Change a draft."""
     campaign = queries.get_campaign(campaign_id=campaign_id)
     form = CampaignForm(request.POST or None, campaign=campaign)
-    stored = ConditionRows.from_tree(campaign.condition)
-    rows = (
-        ConditionRows.from_post(request.POST) if form.is_bound and stored.other is None else stored
+    return change_with_rows(
+        request,
+        form,
+        stored=campaign.condition,
+        save=lambda condition: campaign_operations.update_campaign(
+            campaign_id=campaign_id,
+            fields={**form.facts(), "condition": condition},
+            by=request.actor,
+            at=clock.now(),
+        ),
+        done=lambda _made: finish(
+            request, _("Campaign saved."), changed="earning", url=_url(campaign_id)
+        ),
+        show=lambda rows: _show_form(
+            request, form, rows, title=_("Change %(name)s") % {"name": campaign.name}
+        ),
     )
-    if form.is_valid():
-        try:
-            campaign_operations.update_campaign(
-                campaign_id=campaign_id,
-                fields={**form.facts(), "condition": rows.tree()},
-                by=request.actor,
-                at=clock.now(),
-            )
-        except DomainError as error:
-            place_error(form, error)
-        else:
-            url = reverse("console:campaign", args=[campaign_id])
-            return finish(request, _("Campaign saved."), changed="earning", url=url)
-    return _show_form(request, form, rows, title=_("Change %(name)s") % {"name": campaign.name})
 
 
 def _show_form(
     request: StaffRequest, form: CampaignForm, found: ConditionRows, *, title: str
 ) -> HttpResponse:
-    context = {
-        **shell(request, active="earning_rules"),
-        "page_title": title,
-        "form": form,
-        "rows": found,
-        "rows_url": reverse("console:segment_rows"),
-        "rows_legend": _("Who earns it"),
-        "action": request.get_full_path(),
-    }
-    status = 422 if form.is_bound and form.errors else 200
-    return render_page(
-        request, "console/campaign_form.html", context, partial="form", status=status
+    return show_with_rows(
+        request,
+        form,
+        found,
+        template="console/campaign_form.html",
+        title=title,
+        active="earning_rules",
+        rows_url=reverse("console:segment_rows"),
+        rows_legend=_("Who earns it"),
     )
 
 
-def _mover(move: Callable[..., Any], message: str | Promise) -> Callable[..., HttpResponseBase]:
-    @staff_page(p.RULES_PUBLISH, methods=("POST",))
-    def moved(request: StaffRequest, campaign_id: int) -> HttpResponse:
-        move(campaign_id=campaign_id, by=request.actor, at=clock.now())
-        url = reverse("console:campaign", args=[campaign_id])
-        return finish(request, message, changed="earning", url=url)
-
-    return moved
+def _url(campaign_id: int) -> str:
+    return reverse("console:campaign", args=[campaign_id])
 
 
+_mover = partial(mover, key="campaign_id", permission=p.RULES_PUBLISH, url=_url, changed="earning")
 activate = _mover(campaign_operations.activate_campaign, _l("Started: it acts within its dates."))
 pause = _mover(campaign_operations.pause_campaign, _l("Paused."))
 end = _mover(campaign_operations.end_campaign, _l("Ended."))

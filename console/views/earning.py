@@ -1,21 +1,20 @@
 """Earning rules: what is earned for what, as sentences; drafts can be tried on last month."""
 
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from console.access import StaffRequest, staff_page
+from console.condition_forms import change_with_rows, mover, show_with_rows
 from console.conditions import ConditionRows
 from console.dialogs import finish, lead_on
 from console.earning_forms import EarningRuleForm
 from console.earning_words import rate_text, rule_sentence, trigger_text
-from console.fields import place_error
 from console.labels import tier_names
 from console.nav import shell
 from console.rule_words import audience_words
@@ -108,18 +107,18 @@ def show(request: StaffRequest, rule_id: int) -> HttpResponse:
 def create(request: StaffRequest) -> HttpResponse:
     """Draft a rule."""
     form = EarningRuleForm(request.POST or None)
-    rows = ConditionRows.from_post(request.POST) if form.is_bound else ConditionRows.from_tree(None)
-    if form.is_valid():
-        try:
-            rule = rule_operations.create_rule(
-                condition=rows.tree(), by=request.actor, at=clock.now(), **form.facts()
-            )
-        except DomainError as error:
-            place_error(form, error)
-        else:
-            url = reverse("console:earning_rule", args=[rule.pk])
-            return lead_on(request, _("Drafted. Try it on last month, then start it."), url=url)
-    return _show_form(request, form, rows, title=_("New earning rule"))
+    return change_with_rows(
+        request,
+        form,
+        stored=None,
+        save=lambda condition: rule_operations.create_rule(
+            condition=condition, by=request.actor, at=clock.now(), **form.facts()
+        ),
+        done=lambda made: lead_on(
+            request, _("Drafted. Try it on last month, then start it."), url=_url(made.pk)
+        ),
+        show=lambda rows: _show_form(request, form, rows, title=_("New earning rule")),
+    )
 
 
 @staff_page(p.BENEFITS_EDIT, methods=("GET", "POST"))
@@ -127,24 +126,21 @@ def edit(request: StaffRequest, rule_id: int) -> HttpResponse:
     """Change a draft."""
     rule = queries.get_rule(rule_id=rule_id)
     form = EarningRuleForm(request.POST or None, rule=rule)
-    stored = ConditionRows.from_tree(rule.condition)
-    rows = (
-        ConditionRows.from_post(request.POST) if form.is_bound and stored.other is None else stored
+    return change_with_rows(
+        request,
+        form,
+        stored=rule.condition,
+        save=lambda condition: rule_operations.update_rule(
+            rule_id=rule_id,
+            fields={**form.facts(), "condition": condition},
+            by=request.actor,
+            at=clock.now(),
+        ),
+        done=lambda _made: finish(request, _("Rule saved."), changed="earning", url=_url(rule_id)),
+        show=lambda rows: _show_form(
+            request, form, rows, title=_("Change %(name)s") % {"name": rule.name}
+        ),
     )
-    if form.is_valid():
-        try:
-            rule_operations.update_rule(
-                rule_id=rule_id,
-                fields={**form.facts(), "condition": rows.tree()},
-                by=request.actor,
-                at=clock.now(),
-            )
-        except DomainError as error:
-            place_error(form, error)
-        else:
-            url = reverse("console:earning_rule", args=[rule_id])
-            return finish(request, _("Rule saved."), changed="earning", url=url)
-    return _show_form(request, form, rows, title=_("Change %(name)s") % {"name": rule.name})
 
 
 @staff_page(p.BENEFITS_EDIT, methods=("POST",))
@@ -169,31 +165,23 @@ def sentence(request: StaffRequest) -> HttpResponse:
 def _show_form(
     request: StaffRequest, form: EarningRuleForm, found: ConditionRows, *, title: str
 ) -> HttpResponse:
-    context = {
-        **shell(request, active="earning_rules"),
-        "page_title": title,
-        "form": form,
-        "rows": found,
-        "rows_url": reverse("console:segment_rows"),
-        "rows_legend": _("Who earns it"),
-        "action": request.get_full_path(),
-    }
-    status = 422 if form.is_bound and form.errors else 200
-    return render_page(
-        request, "console/earning_rule_form.html", context, partial="form", status=status
+    return show_with_rows(
+        request,
+        form,
+        found,
+        template="console/earning_rule_form.html",
+        title=title,
+        active="earning_rules",
+        rows_url=reverse("console:segment_rows"),
+        rows_legend=_("Who earns it"),
     )
 
 
-def _mover(move: Callable[..., Any], message: str | Promise) -> Callable[..., HttpResponseBase]:
-    @staff_page(p.RULES_PUBLISH, methods=("POST",))
-    def moved(request: StaffRequest, rule_id: int) -> HttpResponse:
-        move(rule_id=rule_id, by=request.actor, at=clock.now())
-        url = reverse("console:earning_rule", args=[rule_id])
-        return finish(request, message, changed="earning", url=url)
-
-    return moved
+def _url(rule_id: int) -> str:
+    return reverse("console:earning_rule", args=[rule_id])
 
 
+_mover = partial(mover, key="rule_id", permission=p.RULES_PUBLISH, url=_url, changed="earning")
 activate = _mover(rule_operations.activate_rule, _l("Started: the rule earns from now on."))
 pause = _mover(rule_operations.pause_rule, _l("Paused."))
 end = _mover(rule_operations.end_rule, _l("Ended."))
