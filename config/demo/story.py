@@ -30,6 +30,7 @@ from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
 from config.demo import budgets, member_data, memberships
 from config.demo.appointments import open_calendars
+from config.demo.catalogue_extras import fill_shelves
 from config.demo.earning import keep_birthdays, open_earning
 from config.demo.mall_extras import liven_up
 from config.demo.people import Bought, Person, cdnow, people, purchases
@@ -444,6 +445,7 @@ class Story:
                 members=list(self.members.values()),
                 now=self.now,
             )
+            fill_shelves(self.spec, self.made, now=self.now)
             self._tend_unassigned()
             budgets.prepare_budget(self.spec, self.made, at=self.now - timedelta(days=3))
             budgets.count_liability(self.made.budget, until=self.now)
