@@ -67,3 +67,40 @@ def test_portal_and_sign_in_have_no_grave_violation(
             assert page.locator("main *").count() > 10
             found += _violations(axe, ann, theme)
     assert found == []
+
+
+CONSOLE_PAGES = (
+    "/console/benefits/",
+    "/console/benefits/b/facial/?tab=facts",
+    "/console/benefits/b/facial/?tab=costs",
+    "/console/benefits/b/birthday-gift/?tab=stock",
+    "/console/benefits/b/facial/?tab=versions",
+    "/console/benefits/packages/",
+    "/console/benefits/packages/new/",
+    "/console/benefits/packages/p/set/",
+    "/console/rules/",
+    "/console/rules/new/?benefit=facial",
+    "/console/rules/r/facial-monthly/",
+    "/console/rules/r/facial-monthly/try/",
+    "/console/rules/r/facial-monthly/versions/",
+    "/console/mall/",
+    "/console/redemptions/",
+)
+
+
+def test_the_consoles_shelves_have_no_grave_violation(
+    site: Site, visitor: Callable[..., Visitor]
+) -> None:
+    axe, found = Axe(), []
+    manager = visitor(width=1440, height=900)
+    manager.sign_in(site.programme.staff["manager"].user.email)
+    for theme in ("light", "dark"):
+        manager.wear(theme)
+        for path in CONSOLE_PAGES:
+            page = manager.open(path)
+            if "new/?benefit" in path:
+                # The card beside the form comes a moment later.
+                page.wait_for_selector("#effect-audience")
+            assert page.get_attribute("html", "data-ui-theme") == theme
+            found += _violations(axe, manager, theme)
+    assert found == []
