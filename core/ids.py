@@ -1,5 +1,6 @@
 """Identifiers and secrets."""
 
+import base64
 import secrets
 import time
 import uuid
@@ -34,3 +35,8 @@ def readable_code(length: int) -> str:
 def secret(length: int = 32) -> str:
     """Return a random secret of `length` bytes, URL-safe."""
     return secrets.token_urlsafe(length)
+
+
+def signing_secret() -> str:
+    """Return a random secret of 256 bits in the form of Standard Webhooks."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"

@@ -8,6 +8,7 @@ class PartnersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what the rooms offer to lower ones."""
+        from partners.adapters import registrations as adapters
         from partners.orders import merging  # noqa: F401
         from partners.orders.registrations import register
         from partners.pool import estimates
@@ -16,3 +17,4 @@ class PartnersConfig(AppConfig):
         register()
         register_settlements()
         estimates.register()
+        adapters.register()

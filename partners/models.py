@@ -1,5 +1,6 @@
 """Gathers the rooms' models, so that the wing is one Django app with one migration history."""
 
+from partners.adapters.models import Connection, PartnerCall
 from partners.orders.models import (
     CodeAttempts,
     DispatchPolicy,
@@ -28,7 +29,11 @@ from partners.settlements.models import (
 __all__ = [
     "CapacityDay",
     "CodeAttempts",
+<<<<<<< HEAD
     "Correction",
+=======
+    "Connection",
+>>>>>>> 4218300 (partners: Systems of partners are called, whatever faults they have)
     "DispatchPolicy",
     "DisputeMessage",
     "FulfilmentOrder",
@@ -39,7 +44,11 @@ __all__ = [
     "OrderOffer",
     "OrderTransition",
     "Partner",
+<<<<<<< HEAD
     "PartnerContract",
+=======
+    "PartnerCall",
+>>>>>>> 4218300 (partners: Systems of partners are called, whatever faults they have)
     "PartnerScore",
     "PrepaidEntry",
     "Statement",

@@ -5,7 +5,11 @@ from datetime import date
 from django.urls import URLPattern, path, register_converter
 
 from api import webhooks
+<<<<<<< HEAD
 from api.partner_v1 import offerings, orders, statements
+=======
+from api.partner_v1 import callbacks, offerings, orders
+>>>>>>> 4218300 (partners: Systems of partners are called, whatever faults they have)
 
 
 class DateConverter:
@@ -36,6 +40,7 @@ urlpatterns: list[URLPattern] = [
     path("offerings", offerings.OfferingList.as_view()),
     path("offerings/<int:offering_id>", offerings.OfferingDetail.as_view()),
     path("offerings/<int:offering_id>/capacity/<date:on_date>", offerings.Capacity.as_view()),
+    path("callbacks/<str:partner>", callbacks.Callback.as_view()),
     path("scorecard", offerings.ScorecardView.as_view()),
     path("statements", statements.StatementList.as_view()),
     path("statements/<str:number>", statements.StatementDetail.as_view()),

@@ -5,9 +5,12 @@ change its meaning in between.
 """
 
 import ipaddress
+import socket
+import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +26,10 @@ READ_SECONDS = 10.0
 # For the whole answer, however slowly it drips.
 TOTAL_SECONDS = 15.0
 MAX_ANSWER_BYTES = 65_536
-_USER_AGENT = "Tessera-Webhooks/1"
+_TOO_LONG = "the answer took too long"
+# The authorities whose certificates are good; None for those that `requests` brings along.
+CA_BUNDLE: str | None = None
+_USER_AGENT = "Tessera/1"
 
 
 class RefusedAddressError(Exception):
@@ -36,10 +42,11 @@ class CallFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the other side answered."""
+    """What the other side answered; `body` is empty where nobody asked for it."""
 
     status: int
     retry_after: str
+    body: bytes = b""
 
 
 def check_url(url: str) -> None:
@@ -91,6 +98,14 @@ def check_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Non
 def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Send a body and return the answer's status; its content is read up to a cap, then dropped.
 
+    :raises RefusedAddressError, CallFailedError: as `send`.
+    """
+    return replace(send("POST", url, body=body, headers=headers), body=b"")
+
+
+def send(method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str]) -> Reply:
+    """Make a call and return the whole answer, of at most `MAX_ANSWER_BYTES`.
+
     Never call it inside a transaction.
 
     :raises RefusedAddressError: if the address, or what its name resolves to, is refused.
@@ -103,24 +118,66 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Reply:
         session.mount("https://", _Adapter(is_https_proto=True, allow_loopback=_loopback()))
         session.mount("http://", _Adapter(is_https_proto=False, allow_loopback=_loopback()))
         try:
-            with session.post(
+            with session.request(
+                method,
                 url,
                 data=body,
                 headers={**headers, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
                 stream=True,
+                verify=CA_BUNDLE or True,
             ) as response:
-                _drain(response, deadline)
-                return Reply(response.status_code, response.headers.get("Retry-After", ""))
+                content = _read(response, deadline)
+                return Reply(response.status_code, response.headers.get("Retry-After", ""), content)
         except InvalidIPAddress:
             raise RefusedAddressError("the name leads to an address that is not public") from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
-            raise CallFailedError(_describe(error)) from error
+            late = time.monotonic() >= deadline
+            raise CallFailedError(_TOO_LONG if late else _describe(error)) from error
+
+
+class _Watch:
+    """Cuts a connection when the time of its call is over, whatever is waited for.
+
+    Time-outs of sockets begin anew with every byte: handshake, headers or body that drip would
+    hold a thread for hours.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        # A handle of our own: TLS takes the first one over, and a connection that is to be
+        # closed after its answer lets go of it before the body is read.
+        self._handle = connection.dup()
+        self._timer = threading.Timer(TOTAL_SECONDS, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        self._timer.cancel()
+        self._handle.close()
+
+    def _cut(self) -> None:
+        with suppress(OSError):
+            self._handle.shutdown(socket.SHUT_RDWR)
+
+
+class _Watched:
+    """A connection of urllib3 that is watched from its first byte on."""
+
+    watches: list[_Watch]
+
+    def _new_conn(self) -> socket.socket:
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        self.watches.append(_Watch(made))
+        return made
 
 
 class _Adapter(IPFilterAdapter):  # type: ignore[misc]
-    """Adds our own check of the resolved address to the library's."""
+    """Adds our own check of the resolved address, and a deadline, to the library's."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._watches: list[_Watch] = []
 
     def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:
         host, pool = super().build_connection_pool_key_attributes(*args, **kwargs)
@@ -129,18 +186,31 @@ class _Adapter(IPFilterAdapter):  # type: ignore[misc]
             check_address(address)
         return host, pool
 
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        # One session makes one call, so this pool is nobody else's.
+        facts = {"watches": self._watches}
+        pool.ConnectionCls = type("WatchedConnection", (_Watched, pool.ConnectionCls), facts)
+        return pool
+
+    def close(self) -> None:
+        for watch in self._watches:
+            watch.end()
+        super().close()
+
     def proxy_manager_for(self, *_args: Any, **_kwargs: Any) -> HTTPAdapter:
         raise RefusedAddressError("no proxies")
 
 
-def _drain(response: requests.Response, deadline: float) -> None:
-    size = 0
+def _read(response: requests.Response, deadline: float) -> bytes:
+    content = bytearray()
     for part in response.iter_content(4096):
-        size += len(part)
-        if size > MAX_ANSWER_BYTES:
+        content += part
+        if len(content) > MAX_ANSWER_BYTES:
             raise CallFailedError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
         if time.monotonic() > deadline:
-            raise CallFailedError(f"the answer took longer than {TOTAL_SECONDS:.0f} s")
+            raise CallFailedError(_TOO_LONG)
+    return bytes(content)
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -8,11 +8,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.actors import Actor
-from core.ids import uuid7
+from core.ids import signing_secret, uuid7
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 from tenants.events import outbound
-from tenants.events._secrets import new_secret
 from tenants.events.errors import (
     EndpointDisabledError,
     InvalidEndpointError,
@@ -51,7 +50,7 @@ def create_endpoint(
         url=url,
         description=description[:120],
         event_types=sorted(set(event_types)),
-        secret=new_secret(),
+        secret=signing_secret(),
     )
     _audit(endpoint, "webhook_endpoint.created", by, at, url=[None, url])
     return endpoint
@@ -93,7 +92,7 @@ def rotate_secret(*, endpoint: WebhookEndpoint, by: Actor, at: datetime) -> str:
     """Give an endpoint a new secret; for 24 hours calls carry both signatures."""
     endpoint.previous_secret = endpoint.secret
     endpoint.previous_secret_until = at + OVERLAP
-    endpoint.secret = new_secret()
+    endpoint.secret = signing_secret()
     endpoint.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
     _audit(endpoint, "webhook_endpoint.secret_rotated", by, at)
     return endpoint.secret

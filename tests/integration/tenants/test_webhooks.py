@@ -269,6 +269,31 @@ def test_slow_answer_is_given_up(brand, httpserver, now, monkeypatch):
         time.sleep(0.01)
 
 
+def test_answer_that_drips_is_cut_off(brand, httpserver, now, monkeypatch):
+    """Each byte starts the time-out of reading anew; the whole call has one that does not."""
+    monkeypatch.setattr(outbound, "TOTAL_SECONDS", 0.5)
+    cut = threading.Event()
+
+    def drip():
+        for _ in range(200):
+            yield b" "
+            if cut.wait(0.05):
+                return
+
+    httpserver.expect_request("/hook").respond_with_handler(
+        lambda _request: Response(drip(), headers={"Content-Length": "200"})
+    )
+    _endpoint(httpserver, now)
+    _emit(now)
+    begun = time.monotonic()
+
+    deliver_due(at=now)
+
+    assert time.monotonic() - begun < 5
+    cut.set()
+    assert WebhookDelivery.objects.get().last_error == "the answer took too long"
+
+
 def test_endpoints_hear_only_what_they_asked_for(brand, receiver, now):
     everything = _endpoint(receiver, now)
     some = _endpoint(receiver, now, event_types=["thing.*"])
