@@ -18,6 +18,7 @@ from console.views import (
     orders,
     packages,
     partner_forms,
+    partner_systems,
     partners,
     redemptions,
     rule_checks,
@@ -190,6 +191,18 @@ urlpatterns: list[URLPattern] = [
         "partners/p/<slug:code>/keys/<int:key_id>/revoke/",
         partners.revoke_key,
         name="revoke_partner_key",
+    ),
+    path("partners/p/<slug:code>/system/", partner_systems.show, name="partner_system"),
+    path("partners/p/<slug:code>/system/edit/", partner_systems.edit, name="edit_partner_system"),
+    path(
+        "partners/p/<slug:code>/system/secret/",
+        partner_systems.rotate,
+        name="rotate_partner_system",
+    ),
+    path(
+        "partners/p/<slug:code>/system/switch/<slug:how>/",
+        partner_systems.switch,
+        name="switch_partner_system",
     ),
     path("offerings/<int:offering_id>/", partner_forms.edit_offering, name="edit_offering"),
     path(

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import models
 
 
-class SealedTextField(models.TextField):
+class SealedTextField(models.TextField):  # type: ignore[type-arg]
     """A text that is encrypted in the database; it can be read back but not looked for."""
 
     def get_prep_value(self, value: Any) -> Any:
@@ -40,7 +40,7 @@ def _open(sealed: str) -> str:
 
 
 def _keys() -> tuple[str, ...]:
-    return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return (settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS))
 
 
 @lru_cache(maxsize=4)

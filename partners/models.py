@@ -29,11 +29,8 @@ from partners.settlements.models import (
 __all__ = [
     "CapacityDay",
     "CodeAttempts",
-<<<<<<< HEAD
-    "Correction",
-=======
     "Connection",
->>>>>>> 4218300 (partners: Systems of partners are called, whatever faults they have)
+    "Correction",
     "DispatchPolicy",
     "DisputeMessage",
     "FulfilmentOrder",
@@ -44,11 +41,8 @@ __all__ = [
     "OrderOffer",
     "OrderTransition",
     "Partner",
-<<<<<<< HEAD
-    "PartnerContract",
-=======
     "PartnerCall",
->>>>>>> 4218300 (partners: Systems of partners are called, whatever faults they have)
+    "PartnerContract",
     "PartnerScore",
     "PrepaidEntry",
     "Statement",

@@ -5,11 +5,7 @@ from datetime import date
 from django.urls import URLPattern, path, register_converter
 
 from api import webhooks
-<<<<<<< HEAD
-from api.partner_v1 import offerings, orders, statements
-=======
-from api.partner_v1 import callbacks, offerings, orders
->>>>>>> 4218300 (partners: Systems of partners are called, whatever faults they have)
+from api.partner_v1 import callbacks, offerings, orders, statements
 
 
 class DateConverter:

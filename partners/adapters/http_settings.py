@@ -67,7 +67,7 @@ def check_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         raise _wrong(_("There is no such setting."), f"/{unknown[0]}")
     if len(json.dumps(settings)) > _MAX_SETTINGS_BYTES:
         raise _wrong(_("The settings are too long."), "")
-    found = {
+    found: dict[str, Any] = {
         "auth": _check_auth(settings.get("auth") or {"kind": "none"}),
         "headers": _check_headers(settings.get("headers") or {}),
         "request": _check_call(settings.get("request"), "/request"),

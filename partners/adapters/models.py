@@ -13,7 +13,7 @@ class Connection(models.Model):
     """How the system of one partner is called; `settings` are those of its adapter, checked.
 
     `failures` counts calls in a row without a proper answer; the circuit is open, and nothing is
-    called, until `paused_until`.
+    called, until `resumes_at`.
     """
 
     partner = models.OneToOneField(Partner, on_delete=models.PROTECT, related_name="connection")
@@ -24,7 +24,7 @@ class Connection(models.Model):
     is_enabled = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
-    paused_until = models.DateTimeField(null=True, blank=True)
+    resumes_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField()
 
     class Meta:

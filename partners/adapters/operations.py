@@ -56,7 +56,7 @@ def set_connection(
         before = {"adapter": found.adapter, "settings": found.settings} if found else {}
         made = found or Connection(partner=partner, callback_secret=signing_secret())
         made.adapter, made.settings, made.updated_at = adapter, checked, at
-        made.failures, made.paused_until = 0, None
+        made.failures, made.resumes_at = 0, None
         if secret is not None:
             made.secret = secret
         _check_secret(made)
@@ -94,7 +94,7 @@ def enable_connection(*, connection: Connection, by: Actor, at: datetime) -> Non
     """Call the partner's system again. Twice is once."""
     with transaction.atomic():
         done = Connection.objects.filter(pk=connection.pk, is_enabled=False).update(
-            is_enabled=True, disabled_reason="", failures=0, paused_until=None, updated_at=at
+            is_enabled=True, disabled_reason="", failures=0, resumes_at=None, updated_at=at
         )
         if done:
             _audit("partner_connection.enabled", connection, by=by, at=at)

@@ -6,7 +6,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from benefits.insights.registry import Todo, register_todo
-from partners.adapters import handlers  # noqa: F401  (registers itself)
+from partners.adapters import (
+    handlers,  # noqa: F401  (registers itself)
+    member_data,
+)
 from partners.adapters.jobs import run_calls
 from partners.adapters.operations import JOB
 from partners.adapters.queries import count_trouble
@@ -44,6 +47,7 @@ def connections_for_staff(at: datetime) -> list[Todo]:
 
 def register() -> None:
     """Register everything; called once when the application is ready."""
+    member_data.register()
     register_todo(connections_for_staff)
     register_job(
         JOB, title=_("Call partners’ systems"), handler=run_calls, schedule=every(minutes=1)

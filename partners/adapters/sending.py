@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import connection as database
@@ -57,7 +58,7 @@ SELECT id FROM (
       JOIN partners_connection n ON n.id = c.connection_id
      WHERE c.state = 'pending' AND c.due_at <= %(at)s AND n.is_enabled
        AND c.connection_id <> ALL(%(busy)s::bigint[])
-       AND (n.paused_until IS NULL OR n.paused_until <= %(at)s)) due
+       AND (n.resumes_at IS NULL OR n.resumes_at <= %(at)s)) due
  WHERE place <= %(share)s ORDER BY due_at, id LIMIT %(limit)s
 """
 
@@ -103,7 +104,7 @@ def _claim(at: datetime, limit: int, running: Iterable[PartnerCall]) -> list[Par
     if limit <= 0:
         return []
     with database.cursor() as cursor:
-        facts = {"at": at, "share": _PER_CONNECTION, "limit": limit, "busy": busy}
+        facts: dict[str, Any] = {"at": at, "share": _PER_CONNECTION, "limit": limit, "busy": busy}
         cursor.execute(_DUE, facts)
         wanted = [row[0] for row in cursor.fetchall()]
         if not wanted:
@@ -151,7 +152,7 @@ def _note(call: PartnerCall, answer: Answer, at: datetime) -> None:
         mine.last_status, mine.last_error = answer.status, answer.error[:300]
         mine.verdict = answer.verdict
         mine.reference = answer.reference or mine.reference
-        _EFFECTS[mine.action](mine, answer, at)
+        _EFFECTS[PartnerCall.Action(mine.action)](mine, answer, at)
         mine.save()
     logger.info(
         "partner_called",
@@ -288,15 +289,15 @@ def _note_health(connection: Connection, answer: Answer, at: datetime) -> None:
     if answer.verdict == Verdict.GONE:
         disable_connection(connection=connection, reason="answered 410 Gone", by=SYSTEM, at=at)
     elif answer.verdict in _PROPER:
-        mine.exclude(failures=0, paused_until=None).update(failures=0, paused_until=None)
+        mine.exclude(failures=0, resumes_at=None).update(failures=0, resumes_at=None)
     elif answer.verdict == Verdict.RETRY and answer.retry_after:
-        mine.update(paused_until=at + timedelta(seconds=answer.retry_after))
+        mine.update(resumes_at=at + timedelta(seconds=answer.retry_after))
     else:
         mine.update(failures=F("failures") + 1)
         failures = mine.values_list("failures", flat=True).get()
         if failures >= _FAILURES:
             pause = min(30 * 2 ** min(failures - _FAILURES, 5), _LONGEST_PAUSE)
-            mine.update(paused_until=at + timedelta(seconds=pause))
+            mine.update(resumes_at=at + timedelta(seconds=pause))
 
 
 def stop_calls(*, calls: Iterable[PartnerCall], offer: OrderOffer, at: datetime) -> None:

@@ -394,7 +394,7 @@ def test_a_dead_system_is_left_alone_and_holds_up_nobody(
         assert broken.connection.failures >= 3
         broken.go(timedelta(seconds=10))
         assert len(dead.seen) == calls
-    assert broken.connection.paused_until is not None
+    assert broken.connection.resumes_at is not None
 
 
 # --- callbacks -----------------------------------------------------------------------------------
