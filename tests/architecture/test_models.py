@@ -22,6 +22,7 @@ PERSONAL_DATA: dict[str, set[str]] = {
     "benefits.RedemptionStep": {"reason"},
     "partners.FulfilmentOrder": {"note", "failure_reason", "evidence"},
     "partners.OrderOffer": {"reason"},
+    "partners.PartnerCall": {"last_error"},
     "partners.OrderTransition": {"reason"},
     "partners.DisputeMessage": {"text"},
     "members.MemberMerge": {"reason", "undo_reason"},
