@@ -10,6 +10,7 @@ from benefits.grants.models import Redemption
 from benefits.grants.operations import expire
 from benefits.grants.periods import current_period
 from benefits.grants.popularity import run_count
+from benefits.grants.reminders import remind_services
 from benefits.grants.revoking import revoke_lost
 from benefits.grants.states import OPEN
 from benefits.rules.models import GrantRule
@@ -90,6 +91,12 @@ def register() -> None:
         title=_("Remind of appointments"),
         handler=remind,
         schedule=every(minutes=15),
+    )
+    register_job(
+        "grants.remind_services",
+        title=_("Remind of services that fall due"),
+        handler=remind_services,
+        schedule=daily(hour=9),
     )
     register_job(
         "grants.expire_redemptions",

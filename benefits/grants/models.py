@@ -86,6 +86,8 @@ class Grant(models.Model):
     ends_at = models.DateTimeField(null=True)
     reason = models.JSONField()
     revoked_at = models.DateTimeField(null=True)
+    # Of a periodic service: the day it falls due on that the member was last reminded of.
+    reminded_for = models.DateField(null=True)
 
     class Meta:
         constraints = [

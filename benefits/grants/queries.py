@@ -11,6 +11,7 @@ from benefits.grants._usable import UsableBenefit, what_may_i_use
 from benefits.grants.errors import UnknownGrantError, UnknownRedemptionError
 from benefits.grants.fulfilment import ChannelStatus, get_channel
 from benefits.grants.models import Grant, Redemption, RedemptionStep, RulePeriod
+from benefits.grants.reminders import list_services_due
 from benefits.grants.states import OPEN
 from benefits.grants.usability import Reason
 from benefits.rules.models import GrantRule
@@ -30,6 +31,7 @@ __all__ = [
     "list_grants",
     "list_redemptions",
     "list_rule_periods",
+    "list_services_due",
     "list_steps",
     "list_to_rate",
     "what_may_i_use",

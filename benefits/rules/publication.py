@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import Q
 
 from benefits.budget.models import BudgetLine
@@ -22,6 +21,8 @@ from benefits.rules.registry import Outlook, estimate_price, get_outlook, list_u
 from core import clock
 from core.errors import DomainError
 from members.segments import conditions
+from members.segments.queries import count_shared
+from members.tiers.occasions import OccasionKind, count_occasions
 from tenants.brands.context import current_brand
 
 ERROR, WARNING = "error", "warning"
@@ -30,6 +31,12 @@ _MOST_CONFLICTS = 10
 # What events set off is foreseen from this many days back.
 _LOOK_BACK = 90
 _DAYS_A_MONTH = 30
+_OCCASIONS = {
+    GrantRule.Cadence.ON_JOIN: OccasionKind.JOINED,
+    GrantRule.Cadence.ON_TIER_UP: OccasionKind.ROSE,
+    GrantRule.Cadence.ON_PURCHASE: OccasionKind.BOUGHT,
+    GrantRule.Cadence.ON_EVENT: OccasionKind.DID,
+}
 _MONTHS_OF = {
     GrantRule.Cadence.MONTHLY: (1, 1),
     GrantRule.Cadence.BIRTHDAY_MONTH: (1, 1),
@@ -262,43 +269,14 @@ def _grants_a_month(rule: GrantRule, shown: RulePreview, at: datetime) -> int:
     return foreseen if fits is None else min(foreseen, fits)
 
 
-# What set off rules of each cadence, of the members who match now.
-_EVENTS = {
-    GrantRule.Cadence.ON_JOIN: (
-        "SELECT count(*) FROM members_member AS e WHERE e.enrolled_at >= %(since)s"
-        " AND e.id IN ({audience})"
-    ),
-    GrantRule.Cadence.ON_TIER_UP: (
-        "SELECT count(DISTINCT (e.member_id, e.to_tier_id)) FROM members_tierchange AS e"
-        " JOIN members_tier AS reached ON reached.id = e.to_tier_id"
-        " LEFT JOIN members_tier AS left_tier ON left_tier.id = e.from_tier_id"
-        " WHERE e.at >= %(since)s AND reached.rank > COALESCE(left_tier.rank, 0)"
-        " AND e.member_id IN ({audience})"
-    ),
-    GrantRule.Cadence.ON_PURCHASE: (
-        "SELECT count(*) FROM members_purchase AS e WHERE e.occurred_at >= %(since)s"
-        " AND e.member_id IN ({audience})"
-    ),
-    GrantRule.Cadence.ON_EVENT: (
-        "SELECT count(*) FROM members_activityevent AS e WHERE e.at >= %(since)s"
-        " AND e.name = %(event_name)s AND e.member_id IN ({audience})"
-    ),
-}
-
-
 def _happened(rule: GrantRule, at: datetime) -> int:
-    statement = _EVENTS[GrantRule.Cadence(rule.cadence)]
-    audience = conditions.compile_sql(conditions.parse(rule.condition), at=at, prefix="c")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            statement.format(audience=audience.sql),
-            {
-                **audience.params,
-                "since": at - timedelta(days=_LOOK_BACK),
-                "event_name": rule.event_name,
-            },
-        )
-        return int(cursor.fetchone()[0])
+    return count_occasions(
+        kind=_OCCASIONS[GrantRule.Cadence(rule.cadence)],
+        condition=conditions.parse(rule.condition),
+        event_name=rule.event_name,
+        since=at - timedelta(days=_LOOK_BACK),
+        at=at,
+    )
 
 
 def _left(line: BudgetLine | None) -> int | None:
@@ -346,14 +324,9 @@ def _others(rule: GrantRule, benefits: Sequence[Benefit], at: datetime) -> list[
 
 def _count_both(rule: GrantRule, other: GrantRule, at: datetime) -> int:
     try:
-        theirs = conditions.compile_sql(conditions.parse(other.condition), at=at, prefix="theirs")
+        theirs = conditions.parse(other.condition)
     except conditions.ConditionError:
         # It names something that is gone, so it matches nobody.
         return 0
-    mine = conditions.compile_sql(conditions.parse(rule.condition), at=at, prefix="mine")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM ({mine.sql} INTERSECT {theirs.sql}) AS shared",  # noqa: S608
-            {**mine.params, **theirs.params},
-        )
-        return int(cursor.fetchone()[0])
+    mine = conditions.parse(rule.condition)
+    return count_shared(first=mine, second=theirs, at=at)

@@ -68,6 +68,19 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         ),
         "days": (forms.IntegerField, _l("For how many days"), {"min_value": 1, "max_value": 366}),
     },
+    "upgrade": {
+        "tier": (forms.CharField, _l("Code of the tier"), {"max_length": 40}),
+        "days": (
+            forms.IntegerField,
+            _l("For how many days"),
+            {"min_value": 1, "max_value": 1_096, "required": False},
+        ),
+        "months": (
+            forms.IntegerField,
+            _l("Or for how many months"),
+            {"min_value": 1, "max_value": 36},
+        ),
+    },
     "content": {
         "url": (
             forms.URLField,
@@ -78,7 +91,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     },
 }
 # What a kind cannot do without.
-_REQUIRED = {"points", "multiplier_bp", "days", "every_months"}
+_REQUIRED = {"points", "multiplier_bp", "days", "every_months", "tier"}
 _FOLDED = (
     "category",
     "icon",
@@ -112,7 +125,7 @@ class BenefitForm(FoldedForm):
             )
         others += add_texts(self, "summary", _l("In one sentence"))
         for name, (make, label, facts) in _PARAMETERS[kind].items():
-            fields[name] = make(label=label, required=name in _REQUIRED, **facts)
+            fields[name] = make(label=label, **{"required": name in _REQUIRED, **facts})
         channels = [pair for pair in Benefit.Channel.choices if pair[0] in found.channels]
         fields["channel"] = forms.ChoiceField(
             label=_l("How it is fulfilled"),

@@ -48,6 +48,18 @@ def count_audience(*, condition: Condition, at: datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
+def count_shared(*, first: Condition, second: Condition, at: datetime) -> int:
+    """Return how many active members both conditions hold for."""
+    mine = compile_sql(first, at=at, prefix="mine")
+    theirs = compile_sql(second, at=at, prefix="theirs")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM ({mine.sql} INTERSECT {theirs.sql}) AS shared",  # noqa: S608
+            {**mine.params, **theirs.params},
+        )
+        return int(cursor.fetchone()[0])
+
+
 def preview_audience(*, condition: Condition, at: datetime, sample: int = 5) -> AudiencePreview:
     """Return the size of an audience, some of its members and how many there are in all.
 

@@ -217,6 +217,8 @@ class TierChange(models.Model):
         PAID_ENDED = "paid_ended", _("Paid membership ended")
         OVERRIDE = "override", _("Set by hand")
         OVERRIDE_ENDED = "override_ended", _("Setting by hand ended")
+        BENEFIT = "benefit", _("Upgrade by a benefit")
+        BENEFIT_ENDED = "benefit_ended", _("Upgrade by a benefit ended")
         MERGE = "merge", _("Merge of two members")
 
     member = models.ForeignKey(
@@ -288,7 +290,7 @@ class TierChange(models.Model):
 
 
 class TierPin(models.Model):
-    """What holds a member's tier whatever the metric says: a paid term, or a decision of staff.
+    """What holds a member's tier whatever the metric says: paid, decided by staff, or a benefit.
 
     For the brand days [`starts_on`, `ends_on`); in effect from `applied_at` to `ended_at`, which
     the operation or the night writes together with the tier. `at_least`: the higher of this tier
@@ -299,6 +301,7 @@ class TierPin(models.Model):
     class Source(models.TextChoices):
         PAID = "paid", _("Paid membership")
         OVERRIDE = "override", _("Set by hand")
+        BENEFIT = "benefit", _("Upgrade by a benefit")
 
     class Mode(models.TextChoices):
         AT_LEAST = "at_least", _("At least")
@@ -333,10 +336,11 @@ class TierPin(models.Model):
             models.CheckConstraint(
                 name="tier_pin_dates", condition=models.Q(starts_on__lte=models.F("ends_on"))
             ),
-            # Only staff hold a member down, and they say why.
+            # Only staff hold a member down, and they say why; a benefit says which use of it.
             models.CheckConstraint(
                 name="tier_pin_source",
                 condition=models.Q(source="paid", mode="at_least")
+                | (models.Q(source="benefit", mode="at_least") & ~models.Q(reason=""))
                 | (models.Q(source="override") & ~models.Q(reason="")),
             ),
             models.CheckConstraint(
@@ -349,6 +353,12 @@ class TierPin(models.Model):
                 name="tier_pin_one_override",
                 fields=["member"],
                 condition=models.Q(source="override", ended_at__isnull=True),
+            ),
+            # One use of a benefit lifts once.
+            models.UniqueConstraint(
+                name="tier_pin_once_per_use",
+                fields=["member", "reason"],
+                condition=models.Q(source="benefit"),
             ),
         ]
         indexes = [

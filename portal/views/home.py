@@ -1,5 +1,6 @@
 """The first page: card, shortcuts, benefits, what is about to happen."""
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -7,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from benefits.grants.queries import what_may_i_use
+from benefits.grants.queries import list_services_due, what_may_i_use
 from core import clock
 from core.templatetags.tessera import money_short, number
 from core.web.responses import render_page
@@ -58,9 +59,25 @@ def show(request: MemberRequest) -> HttpResponse:
         ],
         "rows": [row for row in rows if row.item.usable][:SHOWN]
         or [row for row in rows if row.item.granted][:SHOWN],
+        "due": _due(request.member.pk, rows, at),
         "later": [row for row in rows if not row.item.usable and row.item.granted][:2],
     }
     return render_page(request, "portal/home.html", context)
+
+
+def _due(member_id: int, rows: list[BenefitRow], at: datetime) -> list[dict[str, Any]]:
+    """Return the services that fall due soon and are not booked, the first one first."""
+    services = [
+        row for row in rows if row.item.usable and row.item.benefit.kind == "periodic_service"
+    ]
+    # Most members have none, so most are not asked about.
+    due = list_services_due(member_id=member_id, at=at) if services else {}
+    found = [
+        {"name": row.item.name, "url": row.url, "due_on": due[row.item.grant_id]}
+        for row in services
+        if row.item.grant_id in due
+    ]
+    return sorted(found, key=lambda one: one["due_on"])
 
 
 def progress_text(standing: Standing | None) -> str:

@@ -102,6 +102,8 @@ def _why(change: TierChange, metric: str) -> str:
         TierChange.Cause.PAID_ENDED: _("Your paid membership ended."),
         TierChange.Cause.OVERRIDE: _("We set your tier for you."),
         TierChange.Cause.OVERRIDE_ENDED: _("The tier we had set for you ended."),
+        TierChange.Cause.BENEFIT: _("You used an upgrade."),
+        TierChange.Cause.BENEFIT_ENDED: _("Your upgrade ended."),
         TierChange.Cause.SCHEME: _("Our tiers changed."),
     }
     words = causes.get(TierChange.Cause(change.cause))

@@ -12,6 +12,7 @@ from benefits.catalogue.kinds.partner_service import PartnerService
 from benefits.catalogue.kinds.periodic_service import PeriodicService
 from benefits.catalogue.kinds.points_credit import PointsCredit
 from benefits.catalogue.kinds.points_multiplier import PointsMultiplier
+from benefits.catalogue.kinds.upgrade import Upgrade
 
 KINDS: Final[dict[str, Kind]] = {
     "gift": Gift(),
@@ -22,6 +23,7 @@ KINDS: Final[dict[str, Kind]] = {
     "points_credit": PointsCredit(),
     "points_multiplier": PointsMultiplier(),
     "content": Content(),
+    "upgrade": Upgrade(),
 }
 
 __all__ = ["KINDS", "Effect", "Kind", "Right", "Use", "get_kind"]

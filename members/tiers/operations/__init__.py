@@ -1,5 +1,6 @@
 """Making tier schemes and moving members between tiers."""
 
+from members.tiers.operations.lifts import end_lift, is_known_tier, lift_member
 from members.tiers.operations.many import (
     evaluate_members,
     evaluate_range,
@@ -48,12 +49,15 @@ __all__ = [
     "create_plan",
     "create_scheme",
     "delete_draft",
+    "end_lift",
     "evaluate_members",
     "evaluate_range",
     "find_candidates",
     "hold_member",
     "holding_call",
     "holding_of",
+    "is_known_tier",
+    "lift_member",
     "lift_override",
     "list_due",
     "mark_due",

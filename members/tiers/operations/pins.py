@@ -21,8 +21,16 @@ from tenants.events.operations import emit, emit_many
 
 _PART = 1_000
 _Cause = TierChange.Cause
-_BEGAN = {TierPin.Source.PAID: _Cause.PAID, TierPin.Source.OVERRIDE: _Cause.OVERRIDE}
-_ENDED = {TierPin.Source.PAID: _Cause.PAID_ENDED, TierPin.Source.OVERRIDE: _Cause.OVERRIDE_ENDED}
+_BEGAN = {
+    TierPin.Source.PAID: _Cause.PAID,
+    TierPin.Source.OVERRIDE: _Cause.OVERRIDE,
+    TierPin.Source.BENEFIT: _Cause.BENEFIT,
+}
+_ENDED = {
+    TierPin.Source.PAID: _Cause.PAID_ENDED,
+    TierPin.Source.OVERRIDE: _Cause.OVERRIDE_ENDED,
+    TierPin.Source.BENEFIT: _Cause.BENEFIT_ENDED,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from members.profiles.models import Member
 from members.profiles.point_spending import hold_points, spend_points
 from members.profiles.point_transfers import MemberNotActiveError, transfer_points
 from tenants.brands.models import Brand
-from tests.integration.benefits.races import together
 from tests.integration.benefits.world import World, problems
+from tests.races import together
 
 SOURCE = Source("test", 1)
 

@@ -35,8 +35,8 @@ from benefits.grants.models import Grant, Redemption, RedemptionStep
 from core.ids import uuid7
 from tenants.brands.models import Brand
 from tenants.events.models import Event
-from tests.integration.benefits.races import together
 from tests.integration.benefits.world import STAFF, World, acting, event_types, problems
+from tests.races import together
 
 # The clock of the tests stands at Sunday 2026-03-15 12:00 in Shanghai.
 MONDAY = date(2026, 3, 16)

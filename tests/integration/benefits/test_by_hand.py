@@ -23,8 +23,8 @@ from members.profiles.models import Member
 from tenants.accounts.keys import create_api_key
 from tenants.brands.models import Brand
 from tenants.events.models import Event
-from tests.integration.benefits.races import together
 from tests.integration.benefits.world import World
+from tests.races import together
 
 ANN = Actor(kind="staff", id=3, label="Ann")
 # Long enough that all threads have counted before the first one is done.

@@ -50,6 +50,7 @@ def test_every_kind_of_the_domain_is_there() -> None:
         "points_credit",
         "points_multiplier",
         "content",
+        "upgrade",
     }
 
 

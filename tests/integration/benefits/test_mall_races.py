@@ -35,8 +35,8 @@ from core.ids import uuid7
 from members.profiles.models import Member
 from tenants.accounts.registry import ensure_user
 from tenants.brands.models import Brand
-from tests.integration.benefits.races import together
 from tests.integration.benefits.world import STAFF, World, acting, problems
+from tests.races import together
 
 pytestmark = pytest.mark.race
 

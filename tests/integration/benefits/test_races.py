@@ -26,8 +26,8 @@ from benefits.rules.periods import Period
 from core.ids import uuid7
 from members.points.models import Account, Entry
 from tenants.brands.models import Brand
-from tests.integration.benefits.races import together
 from tests.integration.benefits.world import STAFF, World, acting, problems
+from tests.races import together
 
 pytestmark = pytest.mark.race
 

@@ -10,8 +10,8 @@ from benefits.grants.models import Redemption
 from benefits.grants.tokens import LIFE, fulfil_shown, make_token, read_token
 from tenants.brands import context
 from tenants.brands.models import Brand
-from tests.integration.benefits.races import together
 from tests.integration.benefits.world import STAFF, World
+from tests.races import together
 
 
 def test_a_code_is_good_for_its_life_and_once(world: World) -> None:

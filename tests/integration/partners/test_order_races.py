@@ -24,8 +24,8 @@ from partners.pool import operations as pool
 from partners.pool.errors import NoCapacityError
 from partners.pool.models import CapacityDay
 from tenants.brands.models import Brand
-from tests.integration.partners.races import together
 from tests.integration.partners.world import STAFF, World, by
+from tests.races import together
 
 pytestmark = pytest.mark.race
 TODAY = date(2026, 3, 15)

@@ -16,8 +16,8 @@ from partners.settlements.generation import Made, make_statements
 from partners.settlements.invariants import CHECKS
 from partners.settlements.models import PrepaidEntry, Statement, StatementLine
 from tenants.brands.models import Brand
-from tests.integration.partners.races import together
 from tests.integration.partners.world import STAFF, World, by
+from tests.races import together
 
 pytestmark = pytest.mark.race
 MAY_2 = datetime(2026, 5, 2, 4, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from core import clock
 from core.actors import Actor
 from core.ids import uuid7
 from tenants.brands.models import Brand
-from tests.integration.benefits.races import together
+from tests.races import together
 
 pytestmark = pytest.mark.race
 ANNA, BEN = Actor(kind="staff", id=1), Actor(kind="staff", id=2)

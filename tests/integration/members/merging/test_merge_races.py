@@ -24,9 +24,9 @@ from members.points.models import Account
 from members.profiles.models import Member
 from members.profiles.queries import get_member
 from tenants.brands.models import Brand
-from tests.integration.benefits.races import together
 from tests.integration.benefits.world import World
 from tests.integration.members.earning.world import rule
+from tests.races import together
 
 pytestmark = [pytest.mark.race, pytest.mark.slow]
 ROUNDS = 6
