@@ -128,10 +128,11 @@ SELECT f.benefit_id, %(first)s,
 # `{source}` gives (redemption_id, value): who fulfilled it.
 PARTNER_SLICES: Final = """
 INSERT INTO benefits_benefitslice (
-    benefit_id, month, dimension, value, users, units_fulfilled, unit_cost_minor,
-    partner_cost_minor, points_cost_minor, ratings, rating_sum, nps_answers, nps_promoters,
-    nps_detractors)
-SELECT r.benefit_id, %(first)s, 'partner', source.value,
+    benefit_id, month, dimension, value, target_members, units_issued, units_used, user_buyers,
+    user_repeaters, category_revenue_minor, user_category_revenue_minor, users, units_fulfilled,
+    unit_cost_minor, partner_cost_minor, points_cost_minor, ratings, rating_sum, nps_answers,
+    nps_promoters, nps_detractors)
+SELECT r.benefit_id, %(first)s, 'partner', source.value, 0, 0, 0, 0, 0, 0, 0,
        count(DISTINCT r.member_id) FILTER (WHERE r.requested_at >= %(starts)s
            AND r.requested_at < %(ends)s AND r.state NOT IN ('cancelled', 'failed')),
        count(*) FILTER (WHERE done), coalesce(sum(r.unit_cost_minor) FILTER (WHERE done), 0),
