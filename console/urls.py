@@ -15,6 +15,7 @@ from console.views import alerts, overview
 app_name = "console"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.show, name="overview"),
+    path("todos/", overview.todos, name="todos"),
     path("alerts/", alerts.index, name="alerts"),
     path("alerts/<int:alert_id>/", alerts.show, name="alert"),
     path("alerts/<int:alert_id>/assign/", alerts.assign, name="assign_alert"),

@@ -51,8 +51,6 @@ class Overview:
     tier_sizes: Sequence[TierSize]
     tier_moves: Sequence[TierMove]
     cohorts: list["CohortRow"]
-    alerts: list[Alert]
-    todos: list[Todo]
     computed_at: datetime | None
 
 
@@ -66,7 +64,7 @@ class CohortRow:
 
 
 def overview(*, at: datetime) -> Overview:
-    """Collect the overview from facts; at most 8 queries."""
+    """Collect the overview from facts; at most 8 queries; what waits is a page of its own (`list_todos`)."""
     today = clock.local_date(at, current_brand().timezone)
     months = last_months(today, MONTHS)
     facts = {
@@ -86,10 +84,13 @@ def overview(*, at: datetime) -> Overview:
         tier_sizes=tiers.tier_sizes(on=today),
         tier_moves=tier_moves(since=since, on=today),
         cohorts=cohorts(last=months[-1]),
-        alerts=list_alerts(state=Alert.State.OPEN, limit=6),
-        todos=collect(at),
         computed_at=newest.computed_at if newest else None,
     )
+
+
+def list_todos(*, at: datetime) -> tuple[list[Alert], list[Todo]]:
+    """Return what waits for a person: open alerts and the cards of all rooms, a query each."""
+    return list_alerts(state=Alert.State.OPEN, limit=6), collect(at)
 
 
 def _kpis(rows: Sequence[ProgrammeMonth | None]) -> list[Kpi]:

@@ -1,5 +1,6 @@
 """The first page: how the programme is doing, and what waits for a person."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
@@ -9,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from benefits.catalogue.queries import benefit_names
 from benefits.insights.models import Alert
-from benefits.insights.queries import CohortRow, Kpi, Overview, overview
+from benefits.insights.queries import CohortRow, Kpi, Overview, list_todos, overview
+from benefits.insights.registry import Todo
 from console.access import StaffRequest, staff_page
 from console.labels import alert_subject, todo_url
 from console.nav import shell
@@ -34,9 +36,20 @@ def show(request: StaffRequest) -> HttpResponse:
         "tier_chart": _tier_chart(found),
         "moves_chart": _moves_chart(found),
         "cohort_chart": _cohort_chart(found.cohorts),
-        "todos": _todos(found),
     }
     return render_page(request, "console/overview.html", context)
+
+
+@staff_page(p.OVERVIEW_VIEW)
+def todos(request: StaffRequest) -> HttpResponse:
+    """Show what waits for a person; the overview asks for it once it is shown itself."""
+    alerts, others = list_todos(at=clock.now())
+    context = {
+        **shell(request, active="overview"),
+        "page_title": _("To do"),
+        "todos": _todos(alerts, others),
+    }
+    return render_page(request, "console/todos.html", context, partial="todos")
 
 
 def _kpi(kpi: Kpi) -> dict[str, Any]:
@@ -114,9 +127,9 @@ def _cohort_chart(rows: list[CohortRow]) -> Chart:
     )
 
 
-def _todos(found: Overview) -> list[dict[str, Any]]:
+def _todos(found: Sequence[Alert], cards: Sequence[Todo]) -> list[dict[str, Any]]:
     names = benefit_names(language=get_language() or "")
-    alerts = [
+    shown = [
         {
             "url": reverse("console:alert", args=[alert.pk]),
             "icon": "alert-triangle",
@@ -125,7 +138,7 @@ def _todos(found: Overview) -> list[dict[str, Any]]:
             "tone": "bad" if alert.severity == Alert.Severity.CRITICAL else "warn",
             "due_on": alert.due_on,
         }
-        for alert in found.alerts
+        for alert in found
     ]
     others = [
         {
@@ -136,6 +149,6 @@ def _todos(found: Overview) -> list[dict[str, Any]]:
             "tone": "bad" if todo.severity == "critical" else "warn",
             "due_on": None,
         }
-        for todo in found.todos
+        for todo in cards
     ]
-    return alerts + others
+    return shown + others

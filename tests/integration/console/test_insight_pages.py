@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from benefits.insights.facts import compute_month
+from benefits.insights.operations import open_alert
 from core import clock
 from tenants.audit.models import AuditEntry
 from tests.integration.benefits.world import World
@@ -92,3 +93,15 @@ def test_members_and_files_are_not_for_every_role(
     refused = staff_client("support").get(url("insight_rows_file", "care", "users"))
     assert refused.status_code == 403
     assert not AuditEntry.objects.filter(action="insights.exported").exists()
+
+
+def test_the_overview_brings_what_waits_by_itself(client: Client, at: datetime) -> None:
+    page = client.get(reverse("console:overview")).content.decode()
+    assert f'hx-get="{reverse("console:todos")}"' in page
+    open_alert(
+        rule="cost_ratio_high", subject=("programme", 0), period="2026-02", severity="critical",
+        figures={}, at=at,
+    )  # fmt: skip
+    fragment = client.get(reverse("console:todos"), headers={"HX-Request": "true"})
+    assert b"Service cost is high against revenue" in fragment.content
+    assert b"<html" not in fragment.content

@@ -142,8 +142,10 @@ def test_the_overview_has_few_queries(
     world: World, at: datetime, django_assert_max_num_queries: Any
 ) -> None:
     compute_month(day=MARCH, at=at)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(8):
         found = queries.overview(at=at)
+    with django_assert_max_num_queries(15):
+        assert queries.list_todos(at=at) == ([], [])
     assert [kpi.code for kpi in found.kpis] == [
         "active_members", "points_issued", "consumption", "liability",
     ]  # fmt: skip
