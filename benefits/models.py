@@ -50,6 +50,7 @@ from benefits.insights.models import (
     CohortMonth,
     MonthStatus,
     ProgrammeMonth,
+    ReturnEstimate,
     TierMonth,
 )
 from benefits.mall.draws.models import DrawPrize, DrawSeed, DrawTicket, LuckyDraw
@@ -118,6 +119,7 @@ __all__ = [
     "RedemptionStep",
     "ReserveDraw",
     "ReserveSnapshot",
+    "ReturnEstimate",
     "RulePeriod",
     "RuleVersion",
     "Slot",

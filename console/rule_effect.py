@@ -21,6 +21,14 @@ _FINDINGS: dict[str, str | Promise] = {
     "empty_audience": _l("Nobody matches now. Members who come to match later will get it."),
     "over_budget": _l("A month may cost %(expected)s; %(left)s are left on its line."),
     "over_cost_line": _l("Benefits would cost %(after)s of revenue; the line is %(line)s."),
+    "hold_out_small": _l(
+        "Leaving out %(held_out)s members finds a difference of %(effect)s per member with a chance "
+        "of %(power)s in %(days)s days. For 80 %% leave out %(least)s."
+    ),
+    "hold_out_hopeless": _l(
+        "Too few members: a difference of %(effect)s per member would be found with a chance of "
+        "%(power)s in %(days)s days, however many are left out."
+    ),
     "same_benefit": _l("“%(name)s” gives the same to %(members)s of its members."),
     "same_priority": _l("“%(name)s” is in the same group with the same priority (%(members)s)."),
 }
@@ -54,6 +62,11 @@ def finding_words(found: Finding) -> str:
         data |= {
             "expected": money(data["expected_minor"], currency),
             "left": money(data["left_minor"], currency),
+        }
+    if found.code.startswith("hold_out_"):
+        data |= {
+            "effect": money(data["effect_minor"], currency),
+            "power": f"{data['power'] * 100:g} %",
         }
     if found.code == "over_cost_line":
         data |= {name: f"{data[f'{name}_bp'] / 100:g} %" for name in ("after", "line")}

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 from django.db import transaction
 
+from benefits.catalogue.models import Benefit
 from benefits.insights.facts import compute_month
 from benefits.insights.models import Alert
 from benefits.insights.months import first_of
 from benefits.insights.operations import check_alerts, open_alert
+from benefits.insights.returns import estimate_return
 from core import clock
 from tenants.brands.context import current_brand
 from tenants.events.models import Event
@@ -15,6 +17,8 @@ from tenants.jobs.registry import JobRun
 
 # Late purchases and fulfilments change a month for this long after its end.
 SETTLING_DAYS = 10
+# Stages in which members have the benefit, so that it may bring something.
+MEASURED = (Benefit.Stage.PILOT, Benefit.Stage.CORE, Benefit.Stage.STAR, Benefit.Stage.WATCH)
 
 
 def compute_facts(run: JobRun) -> None:
@@ -36,6 +40,17 @@ def compute_running(run: JobRun) -> None:
     with transaction.atomic():
         compute_month(day=today, at=run.at, slices=False)
         run.complete({"month": f"{today:%Y-%m}"})
+
+
+def compute_returns(run: JobRun) -> None:
+    """Job `insights.returns`: what each benefit in use brings; once each, so that it may go on."""
+    benefits = list(Benefit.objects.filter(stage__in=MEASURED).order_by("pk"))
+    found = 0
+    for number, benefit in enumerate(benefits):
+        run.progress(number, len(benefits))
+        found += estimate_return(benefit=benefit, at=run.at) is not None
+    with transaction.atomic():
+        run.complete({"benefits": len(benefits), "estimates": found})
 
 
 def open_alerts(run: JobRun) -> None:

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from benefits.catalogue.models import Benefit
+from benefits.rules.models import GrantRule
 
 
 class BenefitMonth(models.Model):
@@ -217,6 +218,65 @@ class MonthStatus(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}"
+
+
+class ReturnEstimate(models.Model):
+    """What a benefit brought per member, by a hold-out or by matching, with 95 % intervals.
+
+    `outcomes` has for spend (minor units), repurchase (share) and visits (days with a purchase)
+    the difference between treated and others, its interval, error and both means. A result by
+    hold-out is final; one by matching is weaker evidence, one row a month. The return on cost is
+    spend × `margin_rate` × treated + fees ÷ cost, empty where margin or cost is unknown.
+    """
+
+    class Method(models.TextChoices):
+        HOLD_OUT = "hold_out", _("Hold-out")
+        MATCHED = "matched", _("Matched comparison")
+
+    class Interval(models.TextChoices):
+        WELCH = "welch", _("Welch, CUPED")
+        BOOTSTRAP = "bootstrap", _("Bootstrap, CUPED")
+        NORMAL = "normal", _("Within strata")
+
+    benefit = models.ForeignKey(Benefit, on_delete=models.PROTECT, related_name="returns")
+    rule = models.ForeignKey(
+        GrantRule, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    method = models.CharField(max_length=8, choices=Method.choices)
+    interval = models.CharField(max_length=9, choices=Interval.choices)
+    from_on = models.DateField()
+    until_on = models.DateField(help_text=_("First day after the last member was followed."))
+    treated = models.PositiveBigIntegerField()
+    others = models.PositiveBigIntegerField()
+    outcomes = models.JSONField()
+    narrowed = models.FloatField(
+        null=True, help_text=_("By how much the time before narrows the interval.")
+    )
+    margin_rate = models.FloatField(
+        null=True, help_text=_("Of lines whose cost is known, in the year to that day.")
+    )
+    cost_minor = models.BigIntegerField()
+    fees_minor = models.BigIntegerField()
+    roi = models.FloatField(null=True)
+    roi_low = models.FloatField(null=True)
+    roi_high = models.FloatField(null=True)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="return_once", fields=["benefit", "rule", "from_on"], nulls_distinct=False
+            ),
+            # A hold-out belongs to a rule, a matched comparison to none.
+            models.CheckConstraint(
+                name="return_method_rule",
+                condition=models.Q(method="hold_out", rule__isnull=False)
+                | models.Q(method="matched", rule__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benefit_id} {self.method} {self.from_on}"
 
 
 class Alert(models.Model):

@@ -9,6 +9,7 @@ from benefits.budget.queries import count_waiting_draws
 from benefits.insights import outlook
 from benefits.insights.jobs import (
     compute_facts,
+    compute_returns,
     compute_running,
     on_order_unassigned,
     on_reserve_low,
@@ -16,7 +17,9 @@ from benefits.insights.jobs import (
 )
 from benefits.insights.recount import JOB, on_members_merged, recount_months
 from benefits.insights.registry import Todo, register_todo
+from benefits.insights.returns import review_hold_out
 from benefits.insights.tier_costs import estimate_benefit_cost, yardstick
+from benefits.rules.registry import register_review
 from members.tiers.costs import register_cost, register_yardstick
 from tenants.events.registry import on_event
 from tenants.jobs.registry import daily, every, register_job
@@ -66,5 +69,12 @@ def register() -> None:
     on_event("partner_order.unassigned", name="insights.order_unassigned")(on_order_unassigned)
     register_todo(waiting_draws)
     outlook.register()
+    register_review("insights", review_hold_out)
+    register_job(
+        "insights.returns",
+        title=_("What benefits bring"),
+        handler=compute_returns,
+        schedule=daily(hour=5, minute=30),
+    )
     register_cost("benefits", estimate_benefit_cost)
     register_yardstick(yardstick)

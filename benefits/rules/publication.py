@@ -17,7 +17,13 @@ from benefits.rules.errors import ImpossibleRuleError, NoBudgetError
 from benefits.rules.impossible import contradiction
 from benefits.rules.models import GrantRule
 from benefits.rules.queries import RulePreview, list_units, preview
-from benefits.rules.registry import Outlook, estimate_price, get_outlook, list_uptake
+from benefits.rules.registry import (
+    Outlook,
+    estimate_price,
+    get_outlook,
+    list_reviews,
+    list_uptake,
+)
 from core import clock
 from core.errors import DomainError
 from members.segments import conditions
@@ -132,6 +138,12 @@ def check_publication(*, rule: GrantRule, at: datetime) -> Publication:
                 )
             )
     findings += _conflicts(rule, at)
+    findings += [
+        Finding(code=code, severity=WARNING, data=data)
+        for code, data in list_reviews(
+            rule=rule, audience=shown.audience, held_out=shown.held_out, at=at
+        )
+    ]
     return Publication(
         preview=shown,
         monthly=monthly,

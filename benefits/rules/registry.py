@@ -7,6 +7,9 @@ used, and how the programme's cost stands to its revenue.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
+
+from benefits.rules.models import GrantRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +29,14 @@ PriceEstimator = Callable[[int, date], int | None]
 # By benefit, the share of granted units that get used, in basis points; unknown ones are left out.
 UptakeSource = Callable[[Sequence[int], datetime], Mapping[int, int]]
 OutlookSource = Callable[[datetime], Outlook | None]
+# What to know of a rule before publishing it, by its audience and how many of it are left out:
+# codes with their data, shown as warnings.
+Review = Callable[[GrantRule, int, int, datetime], list[tuple[str, dict[str, Any]]]]
 
 _prices: dict[str, PriceEstimator] = {}
 _uptakes: dict[str, UptakeSource] = {}
 _outlooks: dict[str, OutlookSource] = {}
+_reviews: dict[str, Review] = {}
 
 
 def register_price_estimator(name: str, source: PriceEstimator) -> None:
@@ -45,6 +52,18 @@ def register_uptake(name: str, source: UptakeSource) -> None:
 def register_outlook(name: str, source: OutlookSource) -> None:
     """Let a room say how the programme's cost stands to its revenue."""
     _outlooks[name] = source
+
+
+def register_review(name: str, source: Review) -> None:
+    """Let a room warn of what it sees in a rule before it is published."""
+    _reviews[name] = source
+
+
+def list_reviews(
+    *, rule: GrantRule, audience: int, held_out: int, at: datetime
+) -> list[tuple[str, dict[str, Any]]]:
+    """Return what the rooms warn of."""
+    return [found for source in _reviews.values() for found in source(rule, audience, held_out, at)]
 
 
 def estimate_price(*, benefit_id: int, on: date) -> int:

@@ -177,7 +177,10 @@ def benefit(request: StaffRequest, code: str) -> HttpResponse:
 
 def benefit_shell(request: StaffRequest, found: Benefit, tab: str) -> dict[str, Any]:
     """Return what all insight pages of one benefit share: title, tabs."""
-    names = (("measures", _("Measures"), "insight_benefit"),)
+    names = (
+        ("measures", _("Measures"), "insight_benefit"),
+        ("return", _("Return"), "insight_return"),
+    )
     return {
         **shell(request, active="insights"),
         "page_title": localized(found.name, get_language()),

@@ -8,7 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from benefits.catalogue.models import Benefit
 from benefits.insights.facts import compute_month
+from benefits.insights.models import ReturnEstimate
 from benefits.insights.operations import open_alert
 from core import clock
 from tenants.audit.models import AuditEntry
@@ -46,7 +48,12 @@ def url(name: str, *args: Any) -> str:
 
 @pytest.mark.parametrize(
     ("name", "args"),
-    [("insights", ()), ("insight_benefit", ("care",)), ("insight_rows", ("care", "users"))],
+    [
+        ("insights", ()),
+        ("insight_return", ("care",)),
+        ("insight_benefit", ("care",)),
+        ("insight_rows", ("care", "users")),
+    ],
 )
 def test_pages_take_few_queries(
     client: Client, name: str, args: tuple[str, ...], django_assert_max_num_queries: Any
@@ -105,3 +112,24 @@ def test_the_overview_brings_what_waits_by_itself(client: Client, at: datetime) 
     fragment = client.get(reverse("console:todos"), headers={"HX-Request": "true"})
     assert b"Service cost is high against revenue" in fragment.content
     assert b"<html" not in fragment.content
+
+
+def test_the_return_says_where_it_comes_from(client: Client, made: World, at: datetime) -> None:
+    assert "Nothing is known yet" in client.get(url("insight_return", "care")).content.decode()
+    refused = client.post(url("compute_return", "care"), headers={"HX-Request": "true"})
+    assert refused.status_code == 204
+    outcome = {"estimate": 500.0, "low": 100.0, "high": 900.0, "error": 200.0}
+    means = {"treated_mean": 1500.0, "other_mean": 1000.0}
+    shares = {"estimate": 0.01, "low": -0.02, "high": 0.04, "treated_mean": 0.3, "other_mean": 0.29}
+    ReturnEstimate.objects.create(
+        benefit=Benefit.objects.get(code="care"), method="matched", interval="normal",
+        from_on=at.date(), until_on=at.date(), treated=40, others=60,
+        outcomes={"spend": outcome | means, "repurchase": shares, "visits": shares},
+        margin_rate=0.5, cost_minor=4_000, fees_minor=0, roi=2.5, roi_low=0.5, roi_high=4.5,
+        computed_at=at,
+    )  # fmt: skip
+    page = client.get(url("insight_return", "care")).content.decode()
+    assert "Weaker evidence" in page
+    assert "clearly more" in page
+    assert "no clear difference" in page
+    assert "0.50 … 4.50" in page
