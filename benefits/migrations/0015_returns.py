@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("benefits", "0013_answers_of_others"),
+        ("benefits", "0014_service_reminders"),
     ]
 
     operations = [
