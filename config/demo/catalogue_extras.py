@@ -10,6 +10,7 @@ from benefits.catalogue.kinds import KINDS
 from benefits.catalogue.models import Benefit, Package
 from benefits.catalogue.queries import list_benefits, list_costs
 from benefits.catalogue.stages import LIVE
+from benefits.catalogue.texts import localized
 from benefits.insights.months import first_of
 from benefits.mall import operations as mall
 from benefits.rules import operations as rules
@@ -23,6 +24,15 @@ def _t(en: str, hans: str, hant: str) -> dict[str, str]:
     return {"en": en, "zh-hans": hans, "zh-hant": hant}
 
 
+_IDEA = _t("From the last round of ideas", "来自上一轮创意征集", "來自上一輪創意徵集")
+_BROKEN = _t("Damaged in transport", "运输途中破损", "運送途中破損")
+_WAIT = _t("Wait for the new stock", "等待新一批货", "等待新一批貨")
+_THANKS = _t("Autumn thanks", "秋季答谢", "秋季答謝")
+_STEPS: Final[Mapping[str, tuple[str, str]]] = {
+    "en": ("Check the date", "Hand it over"),
+    "zh-hans": ("核对有效期", "当面交付"),
+    "zh-hant": ("核對有效期", "當面交付"),
+}
 # What a brand may have on its list of ideas, for each kind that its own benefits leave out.
 _IDEAS: Final[Mapping[str, dict[str, Any]]] = {
     "discount": {
@@ -62,16 +72,16 @@ def fill_shelves(spec: BrandSpec, made: Programme, *, now: datetime) -> None:
     """Add what staff do between the big steps: some three weeks ago, until now."""
     manager = made.actor("manager")
     at = now - timedelta(days=20)
-    _every_kind(manager, at)
+    _every_kind(spec, manager, at)
     gift = next(row for row in list_benefits(stages=LIVE) if row.kind == "gift")
-    _stock(gift, manager, at)
+    _stock(spec, gift, manager, at)
     _dated(spec, gift, manager, at)
     if made.package is not None:
         plus = _package(made.package, gift, manager, at)
-        _drafts(made, plus, gift, manager, at)
+        _drafts(spec, made, plus, gift, manager, at)
 
 
-def _every_kind(manager: Actor, at: datetime) -> None:
+def _every_kind(spec: BrandSpec, manager: Actor, at: datetime) -> None:
     known = {row.kind for row in list_benefits()}
     for kind, facts in _IDEAS.items():
         if kind in KINDS and kind not in known:
@@ -81,17 +91,17 @@ def _every_kind(manager: Actor, at: datetime) -> None:
                 icon=KINDS[kind].icon,
                 unit_cost_minor=500,
                 list_price_minor=2_000,
-                reason="From the last round of ideas",
+                reason=_IDEA[spec.locale],
                 by=manager,
                 at=at,
                 **facts,
             )
 
 
-def _stock(gift: Benefit, manager: Actor, at: datetime) -> None:
+def _stock(spec: BrandSpec, gift: Benefit, manager: Actor, at: datetime) -> None:
     stock.add_units(benefit=gift, quantity=180, by=manager, at=at)
     stock.remove_units(
-        benefit=gift, quantity=6, reason="Damaged in transport", by=manager,
+        benefit=gift, quantity=6, reason=_BROKEN[spec.locale], by=manager,
         at=at + timedelta(days=2),
     )  # fmt: skip
     stock.add_units(benefit=gift, quantity=60, by=manager, at=at + timedelta(days=9))
@@ -114,7 +124,7 @@ def _dated(spec: BrandSpec, gift: Benefit, manager: Actor, at: datetime) -> None
     catalogue.update_benefit(
         benefit=gift,
         sla_hours=48,
-        service_steps=[*(gift.service_steps or []), "Check the date", "Hand it over"],
+        service_steps=[*gift.service_steps, *_STEPS[spec.locale]],
         by=manager,
         at=at + timedelta(days=6),
     )
@@ -152,12 +162,19 @@ def _package(inner: Package, gift: Benefit, manager: Actor, at: datetime) -> Pac
     return plus
 
 
-def _drafts(made: Programme, plus: Package, gift: Benefit, manager: Actor, at: datetime) -> None:
+def _drafts(
+    spec: BrandSpec,
+    made: Programme,
+    plus: Package,
+    gift: Benefit,
+    manager: Actor,
+    at: datetime,
+) -> None:
     """One rule waits as a draft; another was published, bettered, and rests."""
     line = made.lines.get("gifts") or made.lines["service"]
     rules.create_rule(
         code="large-set-draft",
-        name=plus.name["en"],
+        name=localized(plus.name, spec.locale),
         package=plus,
         cadence="yearly",
         condition={"all": [{"field": "orders_365d", "op": ">=", "value": 4}]},
@@ -169,7 +186,7 @@ def _drafts(made: Programme, plus: Package, gift: Benefit, manager: Actor, at: d
     )
     resting = rules.create_rule(
         code="autumn-thanks",
-        name=gift.name.get("en", gift.code),
+        name=_THANKS[spec.locale],
         benefit=gift,
         cadence="once",
         condition={"field": "orders_365d", "op": ">=", "value": 6},
@@ -187,5 +204,5 @@ def _drafts(made: Programme, plus: Package, gift: Benefit, manager: Actor, at: d
         )
         rules.publish_rule(rule=resting, by=manager, at=day)
         rules.pause_rule(
-            rule=resting, by=manager, at=day + timedelta(hours=1), reason="Wait for the new stock"
+            rule=resting, by=manager, at=day + timedelta(hours=1), reason=_WAIT[spec.locale]
         )
