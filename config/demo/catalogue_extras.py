@@ -67,6 +67,11 @@ _IDEAS: Final[Mapping[str, dict[str, Any]]] = {
     },
 }
 
+_UPGRADE: Final[Mapping[str, Any]] = {
+    "name": _t("A season in the highest tier", "体验最高等级一季", "體驗最高等級一季"),
+    "channel": "instant",
+}
+
 
 def fill_shelves(spec: BrandSpec, made: Programme, *, now: datetime) -> None:
     """Add what staff do between the big steps: some three weeks ago, until now."""
@@ -83,7 +88,9 @@ def fill_shelves(spec: BrandSpec, made: Programme, *, now: datetime) -> None:
 
 def _every_kind(spec: BrandSpec, manager: Actor, at: datetime) -> None:
     known = {row.kind for row in list_benefits()}
-    for kind, facts in _IDEAS.items():
+    upgrade = {"tier": spec.tiers[-1].code, "days": 90}
+    ideas = {**_IDEAS, "upgrade": {**_UPGRADE, "parameters": upgrade}}
+    for kind, facts in ideas.items():
         if kind in KINDS and kind not in known:
             catalogue.create_benefit(
                 code=kind.replace("_", "-"),

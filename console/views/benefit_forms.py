@@ -32,7 +32,16 @@ from console.fields import (
 )
 from core import clock
 from core.errors import DomainError
+from members.tiers.queries import list_tiers
 from tenants.accounts import permissions as p
+from tenants.brands.context import current_brand
+
+
+def _tiers() -> list[tuple[str, str]]:
+    language = get_language()
+    rows = list_tiers(on=clock.today(current_brand().timezone))
+    return [(tier.code, queries.localized(tier.name, language)) for tier in rows]
+
 
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "discount": {
@@ -69,7 +78,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "days": (forms.IntegerField, _l("For how many days"), {"min_value": 1, "max_value": 366}),
     },
     "upgrade": {
-        "tier": (forms.CharField, _l("Code of the tier"), {"max_length": 40}),
+        "tier": (forms.ChoiceField, _l("Tier"), {"choices": _tiers}),
         "days": (
             forms.IntegerField,
             _l("For how many days"),

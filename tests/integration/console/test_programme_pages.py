@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from benefits.catalogue.kinds import KINDS
 from console.urls_programme import urlpatterns
 from core import clock
 from tenants.accounts import permissions
@@ -54,10 +55,7 @@ def pages(made: Programme) -> dict[str, str]:
         url("create_package"): "What one package gives",
         url("package", "welcome"): "Not for sale",
         url("edit_package", "welcome"): "What one package gives",
-        **{
-            url("create_benefit", kind): "Unit cost"
-            for kind in ("gift", "discount", "partner_service", "points_credit")
-        },
+        **{url("create_benefit", kind): "Unit cost" for kind in KINDS},
         url("benefit", tea): "Penetration",
         url("benefit", tea) + "?tab=facts": "Tea for all",
         url("benefit", tea) + "?tab=grants": redemption.member.number,
