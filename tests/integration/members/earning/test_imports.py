@@ -1,15 +1,20 @@
 """A file's effects at once are those of its purchases one by one."""
 
 from datetime import date, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.actors import SYSTEM
 from members.activity.operations import Line
+from members.earning.boosts import Boost, start_boost
 from members.earning.invariants import CHECKS as EARNING_CHECKS
 from members.earning.models import Campaign, EarningRule
+from members.earning.operations import PurchaseDraft, record_purchases
+from members.points.values import Source
 from members.profiles.models import Member
 from members.segments.models import LateActivity
 from members.tiers.invariants import CHECKS as TIER_CHECKS
@@ -31,6 +36,7 @@ from tests.integration.members.earning.world import (
 )
 from tests.integration.members.tiers.world import make_scheme
 
+_grants = count(1)
 LINES = (
     (),
     (Line("a", 1, 3_000, "skin"), Line("b", 2, 500, "tea")),
@@ -73,10 +79,19 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
     {"effect": "bonus", "points": 9, "channels": ["web"]},
 )
 PLACES = (("", ""), ("web", ""), ("store", "S1"))
+# Of whom, how much, from and until how many days ago: also ties with campaigns, and overlaps.
+BOOSTS = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.sampled_from([10_001, 15_000, 25_000, 30_000]),
+        st.sampled_from([(500, 40), (365, 2), (41, 0), (14, -1)]),
+    ),
+    max_size=2,
+)
 
 
 @settings(
-    max_examples=30,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -85,15 +100,17 @@ PLACES = (("", ""), ("web", ""), ("store", "S1"))
     window=st.sampled_from(["lifetime", "rolling", "calendar_year", "anniversary_year"]),
     kinds=st.lists(st.sampled_from(RULES), min_size=1, max_size=4),
     extras=st.lists(st.sampled_from(CAMPAIGNS), max_size=3),
+    boosts=BOOSTS,
     before=PURCHASES,
     rows=PURCHASES,
 )
-def test_import_equals_one_by_one(
+def test_import_and_batch_equal_one_by_one(
     brand: Brand,
     metric: str,
     window: str,
     kinds: list[dict[str, Any]],
     extras: list[dict[str, Any]],
+    boosts: list[tuple[int, int, tuple[int, int]]],
     before: list[tuple[int, int, int, int, tuple[Line, ...]]],
     rows: list[tuple[int, int, int, int, tuple[Line, ...]]],
 ) -> None:
@@ -110,7 +127,10 @@ def test_import_equals_one_by_one(
     assert scheme.metric == metric
     singles = [join(date(2024, 2, 29), region=region) for region in ("north", "south")]
     many = [join(date(2024, 2, 29), region=region) for region in ("north", "south")]
-    for members in (singles, many):
+    sent = [join(date(2024, 2, 29), region=region) for region in ("north", "south")]
+    for members in (singles, many, sent):
+        for index, multiplier_bp, (first, last) in boosts:
+            _boost(members[index], multiplier_bp, days_ago(first), days_ago(last))
         for index, amount, ago, hour, lines in before:
             buy(members[index], amount, on=days_ago(ago), hour=hour, lines=lines)
     ordered = sorted(rows, key=lambda row: (-row[2], row[3]))
@@ -125,6 +145,28 @@ def test_import_equals_one_by_one(
             channel=channel,
             store=store,
         )
+    items = record_purchases(
+        drafts=[
+            PurchaseDraft(
+                external_id=f"batch-{sent[0].pk}-{number}",
+                member=sent[index].external_id,
+                occurred_at=moment(days_ago(ago), hour),
+                amount_minor=amount,
+                currency="CNY",
+                channel=channel,
+                store_code=store,
+                lines=lines,
+            )
+            for number, ((index, amount, ago, hour, lines), (channel, store)) in enumerate(
+                zip(ordered, places, strict=True)
+            )
+        ],
+        by=SYSTEM,
+        at=AT,
+    )
+    assert [item.error for item in items] == [None] * len(ordered)
+    for single, one_of_batch in zip(singles, sent, strict=True):
+        assert books(one_of_batch) == books(single)
     LateActivity.objects.all().delete()
     import_all(
         [
@@ -150,6 +192,37 @@ def test_import_equals_one_by_one(
     }
     checks = {**EARNING_CHECKS, **TIER_CHECKS}
     assert [line for check in checks.values() for line in check()] == []
+
+
+def _boost(member: Member, multiplier_bp: int, first: date, last: date) -> None:
+    start_boost(
+        Boost(
+            member_id=member.pk,
+            multiplier_bp=multiplier_bp,
+            starts_at=moment(first),
+            ends_at=moment(last, 12),
+            source=Source("grant", next(_grants)),
+        )
+    )
+
+
+def test_a_boost_holds_for_the_purchases_of_a_file_in_its_time(brand: Brand) -> None:
+    rule(wallets="points")
+    campaign(multiplier_bp=15_000, starts_at=moment(days_ago(3)))
+    boosted, plain = join(), join()
+    _boost(boosted, 25_000, days_ago(5), days_ago(1))
+    import_all(
+        [
+            (member, 1_000, days_ago(ago), 10, ())
+            for member in (boosted, plain)
+            for ago in (6, 5, 2, 0)
+        ],
+        has_lines=False,
+    )
+    # Before the boost, in it, in it and in the campaign (the greater counts), in the campaign.
+    assert [row[3] for row in books(boosted)["earnings"]] == [10, 25, 25, 15]
+    assert [row[10] for row in books(boosted)["earnings"]][:3] == [None, [0], [0]]
+    assert [row[3] for row in books(plain)["earnings"]] == [10, 10, 15, 15]
 
 
 def _few_orders(window: str) -> Any:

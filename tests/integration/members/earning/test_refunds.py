@@ -3,11 +3,14 @@
 import itertools
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core.actors import SYSTEM
 from members.activity.errors import PurchaseNotFoundError, RefundTooLargeError
+from members.activity.operations import Line, RefundItem
 from members.earning.invariants import CHECKS
-from members.earning.models import Earning
+from members.earning.models import Earning, EarningRule
 from members.earning.operations import record_refund
 from members.earning.values import RefundOutcome
 from members.points.models import Entry, Wallet
@@ -73,6 +76,69 @@ def test_every_order_of_refunds_ends_at_the_same_balance(brand: Brand) -> None:
         found.add(seen[-1])
     assert found == {(0, 0)}
     assert [line for check in CHECKS.values() for line in check()] == []
+
+
+BASKET = (
+    Line("a", 3, 3_001, "skin"),
+    Line("b", 2, 1_999, "tea"),
+    Line("c", 1, 0, "skin"),
+    Line("d", 4, 777, ""),
+)
+# Pieces of a line, or an amount beside the lines (delivery).
+PARTS = st.lists(
+    st.one_of(
+        st.tuples(st.integers(1, 4), st.integers(1, 2)),
+        st.tuples(st.just(0), st.integers(1, 900)),
+    ),
+    min_size=2,
+    max_size=5,
+)
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(parts=PARTS, data=st.data())
+def test_refunds_by_line_and_beside_end_at_the_same_balance_in_any_order(
+    brand: Brand, parts: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    EarningRule.objects.update(status="ended")
+    rule(points=7, unit_minor=90)
+    rule(points=3, unit_minor=40, categories=["skin"], wallets="points")
+    rule(points=5, unit_minor=70, categories=["tea"], category_mode="except", cap_per_day=400)
+    kept = _that_fit(parts)
+    found = []
+    for order in (kept, data.draw(st.permutations(kept))):
+        member = join()
+        key = f"order-{member.pk}"
+        buy(member, 6_777, key=key, lines=BASKET)
+        for number, (position, size) in enumerate(order):
+            record_refund(
+                purchase_external_id=key,
+                external_id=f"part-{number}",
+                amount_minor=None if position else size,
+                lines=[RefundItem(position, size)] if position else [],
+                occurred_at=moment(TODAY, 11),
+                by=SYSTEM,
+                at=AT,
+            )
+        reversed_by_rule = Earning.objects.filter(member=member).order_by("rule_id", "wallet")
+        found.append((balances(member), list(reversed_by_rule.values_list("reversed", flat=True))))
+    assert found[0] == found[1]
+
+
+def _that_fit(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Leave out what would give back more pieces than a line has, or more than was paid beside."""
+    left = [1_000, *(line.quantity for line in BASKET)]
+    kept = []
+    for position, size in parts:
+        # A line that was free has no part of its own to give back.
+        if position != 3 and left[position] >= size:
+            left[position] -= size
+            kept.append((position, size))
+    return kept
 
 
 def test_part_leaves_the_share_of_what_is_kept(brand: Brand) -> None:
