@@ -7,7 +7,8 @@ rounds, and the medians are divided. Absolute times only give a feeling.
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -91,6 +92,31 @@ def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+@dataclass(slots=True)
+class Memory:
+    """The memory of this process in MB: at its peak, and how much that was more than before."""
+
+    peak: float = 0
+    more: float = 0
+
+
+@contextmanager
+def peak_memory() -> Iterator[Memory]:
+    """Measure how much memory this process takes at most; Linux only."""
+    found = Memory()
+    # Forgets the peak so far.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _memory("VmRSS")
+    yield found
+    found.peak = _memory("VmHWM")
+    found.more = max(found.peak - before, 0)
+
+
+def _memory(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
 
 def _shown(value: float | None) -> str:

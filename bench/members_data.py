@@ -4,6 +4,7 @@ What is written one row at a time in life (indexes, checks of keys) is left out 
 made, and built once behind them: the same tables with the same constraints in the end.
 """
 
+import atexit
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,16 @@ from typing import Any
 
 from django.db import connection
 
-from bench.members_import import fresh_brand
+from bench.members_import import drop_brand, make_brand
 from benefits.catalogue.operations import create_benefit
 from benefits.grants.models import GrantTerms
 from core.actors import SYSTEM
 from members.profiles._names import fold, grams
 from members.profiles.attribute_operations import define_attribute
+from tenants.brands.context import tenant_context
+from tenants.brands.errors import UnknownBrandError
+from tenants.brands.models import Brand
+from tenants.brands.queries import get_brand
 
 MEMBERS = int(os.environ.get("BENCH_MEMBERS", "1000000"))
 ORDERS = 20
@@ -124,12 +129,29 @@ def execute(sql: str, params: dict[str, Any] | None = None) -> Any:
         return cursor.fetchone() if cursor.description else None
 
 
+_shared: list[Brand] = []
+
+
 @contextmanager
-def filled_brand(members: int = MEMBERS) -> Iterator[None]:
-    """Make a brand with two years of purchases of all members and their growth."""
-    with fresh_brand():
-        fill(members)
-        yield
+def filled_brand() -> Iterator[Brand]:
+    """Enter the brand with two years of purchases of all members and their growth.
+
+    Made when it is first asked for and removed at the end of the process, as several sections
+    measure on it. BENCH_BRAND names one that stays: it is made if it is not there.
+    """
+    if not _shared:
+        slug = os.environ.get("BENCH_BRAND", "")
+        try:
+            _shared.append(get_brand(slug=slug))
+        except UnknownBrandError:
+            brand = make_brand(slug)
+            _shared.append(brand)
+            if not slug:
+                atexit.register(drop_brand, brand)
+            with tenant_context(brand):
+                fill()
+    with tenant_context(_shared[0]):
+        yield _shared[0]
 
 
 def fill(members: int = MEMBERS) -> None:

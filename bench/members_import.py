@@ -52,8 +52,18 @@ FROM bare b JOIN members_member m ON m.external_id = b.member
 @contextmanager
 def fresh_brand() -> Iterator[Brand]:
     """Make a brand with one earning rule, three tiers and the members; remove it afterwards."""
+    brand = make_brand()
+    try:
+        with tenant_context(brand):
+            yield brand
+    finally:
+        drop_brand(brand)
+
+
+def make_brand(slug: str = "") -> Brand:
+    """Make the brand of `fresh_brand`."""
     brand = create_brand(
-        slug=f"bench-{ids.readable_code(8).lower()}",
+        slug=slug or f"bench-{ids.readable_code(8).lower()}",
         name="Bench",
         locale="en",
         timezone="Asia/Shanghai",
@@ -63,11 +73,17 @@ def fresh_brand() -> Iterator[Brand]:
     try:
         with tenant_context(brand):
             _set_up()
-            yield brand
-    finally:
-        with platform_context(), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f'DROP SCHEMA "{brand.schema_name}" CASCADE')
-            brand.delete()
+    except BaseException:
+        drop_brand(brand)
+        raise
+    return brand
+
+
+def drop_brand(brand: Brand) -> None:
+    """Remove a brand with its schema."""
+    with platform_context(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f'DROP SCHEMA "{brand.schema_name}" CASCADE')
+        brand.delete()
 
 
 def _set_up() -> None:

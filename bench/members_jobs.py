@@ -1,4 +1,4 @@
-"""Nights and audiences over many members, and one purchase with all its effects.
+"""Nights over many members, and one purchase with all its effects.
 
 The yardstick of a night is one direct statement over two years of purchases: scores, value
 segments and tiers of all members, written where they differ. Ours starts from the state of the
@@ -6,98 +6,37 @@ night before. Both see the same day, one after the other, day by day; their scor
 """
 
 import os
-import resource
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 
-from bench.harness import BENCH, Result, interleaved, median_ratio, seconds
+from bench import duck
+from bench.harness import BENCH, Result, interleaved, median_ratio, peak_memory, seconds
+from bench.members_data import AT, MEMBERS, ORDERS, TODAY, execute, filled_brand
 from bench.members_import import fresh_brand
 from core.actors import SYSTEM
 from members.earning.operations import record_purchase
 from members.points.models import Entry
 from members.points.operations import Source, earn, redeem
 from members.profiles.models import Member
-from members.segments.conditions import parse
-from members.segments.queries import count_audience
 from members.tiers.models import MemberTier, TierRun
 from members.tiers.queries import list_tiers
 from members.tiers.rules import reached
 from tenants.jobs.operations import enqueue, run_pending
 
-MEMBERS = int(os.environ.get("TESSERA_BENCH_MEMBERS", "100000"))
-ORDERS = 20
 SAMPLE = 400
 ROUNDS = int(os.environ.get("TESSERA_BENCH_ROUNDS", "3"))
-TODAY = date(2026, 3, 15)
-AT = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
-
-_FILL = (
-    """
-    INSERT INTO members_member (external_id, status, enrolled_at, region, store_code, locale, tags,
-        attributes)
-    SELECT 'm' || n, 'active', %(at)s - interval '800 days' + (n %% 700) * interval '1 day',
-        'r' || n %% 10, '', '', ARRAY['t' || n %% 7], '{}'
-    FROM generate_series(1, %(members)s) AS n
-    """,
-    # Some members buy far more than others; the days run a little past today.
-    """
-    INSERT INTO members_purchase (external_id, member_id, occurred_at, local_date, amount_minor,
-        currency, channel, store_code, associate, digest)
-    SELECT 'p' || n, first.id + floor(%(members)s * power(random(), 1.5))::bigint, moment.at,
-        (moment.at AT TIME ZONE 'Asia/Shanghai')::date, 100 + (random() * 20000)::int, 'CNY', '',
-        '', '', ''
-    FROM generate_series(1, %(members)s * %(orders)s) AS n
-    CROSS JOIN (SELECT min(id) AS id FROM members_member WHERE external_id LIKE 'm%%') AS first
-    CROSS JOIN LATERAL (SELECT %(at)s + interval '20 days'
-        - n * (interval '730 days' / (%(members)s * %(orders)s)) AS at) AS moment
-    ORDER BY moment.at
-    """,
-    """
-    INSERT INTO members_memberday (member_id, on_date, orders, spend_minor)
-    SELECT member_id, local_date, count(*), sum(amount_minor) FROM members_purchase
-    GROUP BY member_id, local_date ORDER BY local_date, member_id
-    """,
-    """
-    INSERT INTO members_account (wallet_id, owner_id, balance, pending, held, seq, opened_at)
-    SELECT wallet.id, member.id, 0, 0, 0, 0, %(at)s
-    FROM members_member AS member CROSS JOIN members_wallet AS wallet
-    ON CONFLICT DO NOTHING
-    """,
-    """
-    INSERT INTO members_entry (account_id, seq, kind, delta, balance_after, key, lots, source_type,
-        source_id, at)
-    SELECT account.id, row_number() OVER own, 1, purchase.amount_minor / 100,
-        sum(purchase.amount_minor / 100) OVER own, gen_random_uuid(), '{}', 'purchase',
-        purchase.id, purchase.occurred_at
-    FROM members_purchase AS purchase
-    JOIN members_account AS account
-        ON account.owner_id = purchase.member_id AND account.wallet_id = 2
-    WINDOW own AS (PARTITION BY account.id ORDER BY purchase.occurred_at, purchase.id
-        ROWS UNBOUNDED PRECEDING)
-    ORDER BY purchase.occurred_at
-    """,
-    """
-    UPDATE members_account SET balance = sums.balance, seq = sums.seq
-    FROM (SELECT account_id, sum(delta) AS balance, max(seq) AS seq FROM members_entry
-        GROUP BY account_id) AS sums
-    WHERE sums.account_id = members_account.id
-    """,
-)
-_TABLES = ("member", "purchase", "memberday", "account", "entry")
 
 _DIRECT_TABLES = """
-CREATE TABLE direct_score (member_id bigint PRIMARY KEY, r int, f int, m int, last_on date,
+CREATE TABLE IF NOT EXISTS direct_score (member_id bigint PRIMARY KEY, r int, f int, m int, last_on date,
     frequency int, monetary bigint, segment text);
-CREATE TABLE direct_tier (member_id bigint PRIMARY KEY, rank int, metric bigint)
+CREATE TABLE IF NOT EXISTS direct_tier (member_id bigint PRIMARY KEY, rank int, metric bigint)
 """
 _DIRECT = """
 WITH facts AS (
@@ -130,22 +69,26 @@ WITH facts AS (
             WHEN r >= 3 THEN 'potential' ELSE 'dormant' END AS segment
     FROM members_member AS member LEFT JOIN scored ON scored.member_id = member.id
 ), scores AS (
-    INSERT INTO direct_score AS old SELECT * FROM target
+    INSERT INTO direct_score
+    SELECT target.* FROM target LEFT JOIN direct_score AS old USING (member_id)
+    WHERE (old.r, old.f, old.m, old.last_on, old.frequency, old.monetary, old.segment)
+        IS DISTINCT FROM (target.r, target.f, target.m, target.last_on, target.frequency,
+            target.monetary, target.segment)
     ON CONFLICT (member_id) DO UPDATE SET (r, f, m, last_on, frequency, monetary, segment)
         = (EXCLUDED.r, EXCLUDED.f, EXCLUDED.m, EXCLUDED.last_on, EXCLUDED.frequency,
             EXCLUDED.monetary, EXCLUDED.segment)
-    WHERE (old.r, old.f, old.m, old.last_on, old.frequency, old.monetary, old.segment)
-        IS DISTINCT FROM (EXCLUDED.r, EXCLUDED.f, EXCLUDED.m, EXCLUDED.last_on,
-            EXCLUDED.frequency, EXCLUDED.monetary, EXCLUDED.segment)
 ), metrics AS (
     SELECT member_id, sum(amount_minor / 100)::bigint AS metric FROM members_purchase
     WHERE local_date > (%(on)s::date - interval '12 months')::date AND local_date <= %(on)s
     GROUP BY member_id
+), placed AS (
+    SELECT member_id, GREATEST(width_bucket(metric, ARRAY[0, 1000, 5000]), 1) AS rank, metric
+    FROM metrics
 )
-INSERT INTO direct_tier AS old
-SELECT member_id, GREATEST(width_bucket(metric, ARRAY[0, 1000, 5000]), 1), metric FROM metrics
+INSERT INTO direct_tier
+SELECT placed.* FROM placed LEFT JOIN direct_tier AS old USING (member_id)
+WHERE old.rank IS DISTINCT FROM placed.rank
 ON CONFLICT (member_id) DO UPDATE SET rank = EXCLUDED.rank, metric = EXCLUDED.metric
-WHERE old.rank <> EXCLUDED.rank
 """
 _COMPARE = """
 SELECT count(*) FROM members_memberscore AS ours FULL JOIN direct_score AS direct
@@ -155,46 +98,6 @@ WHERE (ours.r, ours.f, ours.m, ours.last_purchase_on, ours.frequency, ours.monet
     IS DISTINCT FROM (direct.r, direct.f, direct.m, direct.last_on, direct.frequency,
         direct.monetary, direct.segment)
 """
-
-_FIVE: dict[str, Any] = {
-    "all": [
-        {"field": "region", "op": "in", "value": ["r1", "r2", "r3", "r4"]},
-        {"field": "days_since_joining", "op": ">=", "value": 200},
-        {"field": "spend_365d", "op": ">=", "value": 100_000},
-        {"field": "orders_365d", "op": ">=", "value": 5},
-        {"field": "tags", "op": "contains", "value": "t3"},
-    ]
-}
-_BY_HAND = """
-SELECT count(*) FROM members_member AS member
-JOIN (
-    SELECT member_id FROM members_memberday
-    WHERE on_date > %(on)s::date - 365 AND on_date <= %(on)s
-    GROUP BY member_id
-    HAVING sum(spend_minor - refunded_minor) >= 100000 AND sum(orders) >= 5
-) AS bought ON bought.member_id = member.id
-WHERE member.status = 'active' AND member.region IN ('r1', 'r2', 'r3', 'r4')
-    AND 't3' = ANY(member.tags)
-    AND %(on)s::date - (member.enrolled_at AT TIME ZONE 'Asia/Shanghai')::date >= 200
-"""
-
-
-@contextmanager
-def filled_brand() -> Iterator[None]:
-    """Make a brand with two years of purchases of all members and their growth."""
-    with fresh_brand():
-        for statement in _FILL:
-            _execute(statement, {"at": AT, "members": MEMBERS, "orders": ORDERS})
-        for table in _TABLES:
-            _execute(f"VACUUM (ANALYZE) members_{table}")
-        yield
-
-
-def _execute(sql: str, params: dict[str, Any] | None = None) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
-        cursor.execute(sql, params)
-        return cursor.fetchone() if cursor.description else None
 
 
 def _night(day: date) -> dict[str, float]:
@@ -209,30 +112,33 @@ def _night(day: date) -> dict[str, float]:
     return took
 
 
-@BENCH.register("members", "nights and audiences")
+@BENCH.register("members", "nights")
 def nights() -> Iterator[Result]:
-    """Yield what a night costs against direct work, and what an audience costs."""
+    """Yield what a night costs against direct work in PostgreSQL, in DuckDB and over the ORM."""
     with filled_brand():
         yield from _nights()
-        yield _audience()
 
 
 def _nights() -> Iterator[Result]:
-    _execute(_DIRECT_TABLES)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    first = seconds(lambda: _night(TODAY))
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    _execute(_DIRECT, {"on": TODAY})
+    execute(_DIRECT_TABLES)
+    last = TierRun.objects.order_by("-on").first()
+    start = TODAY if last is None else last.on + timedelta(days=1)
+    with peak_memory() as memory:
+        first = seconds(lambda: _night(start))
+    _direct(start)
     # Whoever was placed in the first night is looked at once more in the second.
-    days = {"ours": TODAY + timedelta(days=1), "direct": TODAY + timedelta(days=1)}
+    days = dict.fromkeys(("ours", "direct", "duck"), start + timedelta(days=1))
     _night(days["ours"])
-    _execute("VACUUM (ANALYZE) members_memberscore, members_membertier, direct_score, direct_tier")
+    execute(
+        "VACUUM (ANALYZE) members_memberscore, members_membertier, members_member, "
+        "direct_score, direct_tier"
+    )
     tiers: list[float] = []
 
     def ours(day: date) -> None:
         tiers.append(_night(day)["tiers.evaluate"])
 
-    # Both ways see the same days, each once: one day more in each round.
+    # All ways see the same days, each once: one day more in each round.
     def step(name: str, run: Callable[[date], object]) -> Callable[[], float]:
         def timed() -> float:
             days[name] += timedelta(days=1)
@@ -240,17 +146,18 @@ def _nights() -> Iterator[Result]:
 
         return timed
 
-    figures = interleaved(
-        {
-            "ours": step("ours", ours),
-            "direct": step("direct", lambda day: _execute(_DIRECT, {"on": day})),
-            "loop": lambda: _loop(days["ours"]),
-        },
-        rounds=ROUNDS,
-    )
-    assert _execute(_COMPARE) == (0,)
+    contestants = {
+        "ours": step("ours", ours),
+        "direct": step("direct", _direct),
+        "loop": lambda: _loop(days["ours"]),
+    }
+    if duck.is_there():
+        contestants["duck"] = step("duck", duck.night)
+    figures = interleaved(contestants, rounds=ROUNDS)
+    assert execute(_COMPARE) == (0,)
     run = TierRun.objects.order_by("-on")[0]
     night = statistics.median(figures["ours"])
+    size = f"{MEMBERS:,} members, {MEMBERS * ORDERS:,} purchases"
     yield Result(
         "members",
         "RFM + value segments + tiers from rolling state, against one direct statement",
@@ -260,9 +167,18 @@ def _nights() -> Iterator[Result]:
         8,
         "higher",
         ROUNDS,
-        f"{MEMBERS:,} members, {MEMBERS * ORDERS:,} purchases; a night {night:.2f} s, the first "
-        f"{first:.1f} s",
+        f"{size}; a night {night:.2f} s, direct {statistics.median(figures['direct']):.1f} s, "
+        f"the first {first:.0f} s",
     )
+    name = "the same against DuckDB with its export"
+    if "duck" in figures:
+        yield Result(
+            "members", name, median_ratio(figures, "duck", "ours"), "× faster", 1, 3, "higher",
+            ROUNDS, f"{size}; DuckDB {statistics.median(figures['duck']):.1f} s, writes nothing back",
+        )  # fmt: skip
+    else:
+        why = "not run: pip install duckdb"
+        yield Result("members", name, None, "× faster", 1, 3, "higher", 0, why)
     a_member = statistics.median(tiers) / MEMBERS
     yield Result(
         "members",
@@ -273,19 +189,27 @@ def _nights() -> Iterator[Result]:
         2000,
         "higher",
         ROUNDS,
-        f"{a_member * 1e6:.1f} µs a member, {run.looked_at:,} looked at; the loop "
-        f"{statistics.median(figures['loop']) * 1e3:.1f} ms (over {SAMPLE})",
+        f"{a_member * 1e6:.2f} µs a member, {run.looked_at:,} looked at; the loop "
+        f"{statistics.median(figures['loop']) * 1e3:.1f} ms a member, over {SAMPLE} of them",
     )
     yield Result(
         "members",
-        f"memory of the nightly jobs over {MEMBERS:,} members, all looked at",
-        memory,
-        "MB more",
+        "memory of the nightly jobs, all members looked at",
+        memory.peak,
+        "MB",
         300,
         150,
         "lower",
         1,
+        f"the whole process at its peak, {memory.more:.0f} MB more than before; {MEMBERS:,} members",
     )
+
+
+def _direct(day: date) -> None:
+    """Run the yardstick with as much memory as it can use."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '256MB'")
+        cursor.execute(_DIRECT, {"on": day})
 
 
 def _loop(on: date) -> float:
@@ -309,30 +233,6 @@ def _loop(on: date) -> float:
         took = seconds(run) / SAMPLE
         transaction.set_rollback(True)
     return took
-
-
-def _audience() -> Result:
-    condition = parse(_FIVE)
-    found = count_audience(condition=condition, at=AT)
-    assert _execute(_BY_HAND, {"on": TODAY}) == (found,)
-    figures = interleaved(
-        {
-            "ours": lambda: seconds(lambda: count_audience(condition=condition, at=AT)),
-            "hand": lambda: seconds(lambda: _execute(_BY_HAND, {"on": TODAY})),
-        },
-        rounds=ROUNDS + 4,
-    )
-    return Result(
-        "members",
-        "size of an audience of five conditions, against hand-written SQL",
-        median_ratio(figures, "ours", "hand"),
-        "× its time",
-        2,
-        1.2,
-        "lower",
-        ROUNDS + 4,
-        f"{found:,} of {MEMBERS:,} in {statistics.median(figures['ours']):.2f} s",
-    )
 
 
 @BENCH.register("members", "one purchase with all effects")

@@ -105,6 +105,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("tiers/new/", tiers.create, name="create_scheme"),
     path("tiers/simulator/", tier_simulator.index, name="tier_simulator"),
+    path("tiers/simulator/<int:simulation_id>/", tier_simulator.show, name="tier_simulation"),
     path("tiers/danger/", tier_plans.danger, name="tier_danger"),
     path("tiers/plans/new/", tier_plans.create, name="create_plan"),
     path("tiers/plans/<slug:code>/", tier_plans.edit, name="edit_plan"),

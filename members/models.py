@@ -61,6 +61,7 @@ from members.tiers.models import (
     TierPin,
     TierRun,
     TierScheme,
+    TierSimulation,
     TierWelcome,
 )
 
@@ -114,6 +115,7 @@ __all__ = [
     "TierPin",
     "TierRun",
     "TierScheme",
+    "TierSimulation",
     "TierWelcome",
     "Transfer",
     "ValueSegmentRule",

@@ -19,9 +19,6 @@ from members.profiles.models import Member
 from members.tiers import operations, paid, queries
 from members.tiers.errors import NoSchemeError
 from members.tiers.models import PaidPlan, PaidTerm, Tier, TierChange, TierPin, TierScheme
-from members.tiers.simulation import Simulation, simulate
-from members.tiers.values import SchemeDraft, TierDraft
-from tenants.brands.context import current_brand
 
 
 class OverrideIn(StrictSerializer):
@@ -165,40 +162,6 @@ class SchemeOut(serializers.Serializer[Any]):
     notice_days = serializers.IntegerField()
     starts_on = serializers.DateField(allow_null=True)
     tiers = SchemeTierOut(many=True)
-
-
-class MoveOut(serializers.Serializer[Any]):
-    """Members who would go from a tier of today to one of the draft, or stay."""
-
-    from_tier = serializers.CharField(allow_null=True)
-    to_tier = serializers.CharField()
-    members = serializers.IntegerField()
-
-
-class CostOut(serializers.Serializer[Any]):
-    """What one thing costs a month, in minor units."""
-
-    name = serializers.CharField()
-    now = serializers.IntegerField()
-    then = serializers.IntegerField()
-
-
-class SimulationOut(serializers.Serializer[Any]):
-    """What a draft would do to the members of today."""
-
-    on = serializers.DateField()
-    members = serializers.IntegerField()
-    risen = serializers.IntegerField()
-    fallen = serializers.IntegerField()
-    moves = MoveOut(many=True)
-    costs = CostOut(many=True)
-    currency = serializers.CharField()
-    budget_per_month = serializers.IntegerField(allow_null=True)
-    revenue_per_month = serializers.IntegerField(allow_null=True)
-    cost_ratio_now = serializers.FloatField(allow_null=True)
-    cost_ratio_then = serializers.FloatField(allow_null=True)
-    over_budget = serializers.BooleanField()
-    over_line = serializers.BooleanField()
 
 
 class MemberTier(BrandView):
@@ -388,26 +351,6 @@ class SchemeDetail(BrandView):
         return Response(_scheme(scheme, queries.list_scheme_tiers(scheme=scheme)))
 
 
-class Simulations(BrandView):
-    """Trying out a scheme."""
-
-    scopes = {"POST": "members:read"}
-
-    @extend_schema(
-        operation_id="tier_simulate", request=SchemeIn, responses={200: SimulationOut, **PROBLEMS}
-    )
-    def post(self, request: Request) -> Response:
-        """Say what a draft would do to the members of today; nothing is stored."""
-        data = clean(SchemeIn, request.data)
-        tiers = tuple(
-            TierDraft(**{**tier, "name": tier.get("name") or {"en": tier["code"]}})
-            for tier in data.pop("tiers")
-        )
-        return Response(
-            _simulation(simulate(draft=SchemeDraft(**data, tiers=tiers), at=clock.now()))
-        )
-
-
 def _standing(member: Member) -> dict[str, Any]:
     found = queries.get_standing(member_id=member.pk, at=clock.now())
     if found is None:
@@ -487,33 +430,4 @@ def _scheme(scheme: TierScheme, tiers: list[Tier]) -> dict[str, Any]:
         "notice_days": scheme.notice_days,
         "starts_on": shapes.day(scheme.starts_on),
         "tiers": [{**shapes.tier(tier), "grace_days": tier.grace_days} for tier in tiers],
-    }
-
-
-def _simulation(found: Simulation) -> dict[str, Any]:
-    old = [tier.code for tier in found.old_tiers]
-    return {
-        "on": shapes.day(found.on),
-        "members": found.members,
-        "risen": found.risen,
-        "fallen": found.fallen,
-        "moves": [
-            {
-                "from_tier": old[move.old_rank - 1] if old else None,
-                "to_tier": found.draft.tiers[move.new_rank - 1].code,
-                "members": move.members,
-            }
-            for move in found.moves
-        ],
-        "costs": [
-            {"name": cost.name, "now": cost.now_minor, "then": cost.then_minor}
-            for cost in found.costs
-        ],
-        "currency": current_brand().currency,
-        "budget_per_month": found.yardstick.budget_minor,
-        "revenue_per_month": found.yardstick.revenue_minor,
-        "cost_ratio_now": found.ratio(found.now_minor),
-        "cost_ratio_then": found.ratio(found.then_minor),
-        "over_budget": found.is_over_budget,
-        "over_line": found.is_over_line,
     }

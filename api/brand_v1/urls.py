@@ -21,6 +21,7 @@ from api.brand_v1 import (
     programme,
     purchases,
     segments,
+    tier_simulations,
     tiers,
 )
 
@@ -141,7 +142,8 @@ urlpatterns: list[URLPattern] = [
     path("tiers/plans", tiers.Plans.as_view()),
     path("tiers/schemes", tiers.Schemes.as_view()),
     path("tiers/schemes/<int:version>", tiers.SchemeDetail.as_view()),
-    path("tiers/simulations", tiers.Simulations.as_view()),
+    path("tiers/simulations", tier_simulations.Simulations.as_view()),
+    path("tiers/simulations/<int:simulation_id>", tier_simulations.SimulationDetail.as_view()),
     path("members/<str:external_id>/tier", tiers.MemberTier.as_view()),
     path("members/<str:external_id>/tier/changes", tiers.MemberTierChanges.as_view()),
     path("members/<str:external_id>/tier/override", tiers.Override.as_view()),

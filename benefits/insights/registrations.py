@@ -76,5 +76,5 @@ def register() -> None:
         handler=compute_returns,
         schedule=daily(hour=5, minute=30),
     )
-    register_cost("benefits", estimate_benefit_cost)
+    register_cost("benefits", estimate_benefit_cost, label=_("Benefits"))
     register_yardstick(yardstick)

@@ -125,6 +125,8 @@ class PostgreSQL(Server):
             "shared_buffers": "256MB" if self.place.profile == "bench" else "128MB",
             "effective_cache_size": "1GB",
             "work_mem": "16MB",
+            # Sums over the days of a million members stay in memory; sorts do not need to.
+            "hash_mem_multiplier": "6.0",
             "maintenance_work_mem": "128MB",
             "random_page_cost": "1.1",
             "jit": "off",  # costs more than it saves on short statements

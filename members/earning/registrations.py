@@ -29,4 +29,4 @@ register_member_table(
 )
 register_user(find_uses)
 register_member_table(MemberTable(model="members.EarningBoost", title=_("Times of more points")))
-register_cost("points", estimate_points_cost)
+register_cost("points", estimate_points_cost, label=_("Points"))

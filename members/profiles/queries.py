@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from core.remembered import remembered
 from members.profiles import _attributes, _names
 from members.profiles.errors import AttributeNotFoundError, MemberNotFoundError
 from members.profiles.models import (
@@ -87,9 +88,12 @@ def is_sign_in_address(email: str) -> bool:
 
 
 def count_members() -> int:
-    """Return the number of members who are neither erased nor merged into others."""
+    """Return the number of members who are neither erased nor merged into others.
+
+    For pages: of up to five minutes ago where counting takes long.
+    """
     gone = (Member.Status.ERASED, Member.Status.MERGED)
-    return Member.objects.exclude(status__in=gone).count()
+    return remembered("members", Member.objects.exclude(status__in=gone).count, slow=0.04)
 
 
 def list_members_by_id(*, ids: Iterable[int]) -> dict[int, Member]:

@@ -13,7 +13,7 @@ from core.errors import InvalidError
 from core.money import to_decimal
 from members.profiles.models import Member
 from members.segments.conditions import FIELDS, Condition, Field, FieldType
-from members.segments.queries import list_audience, list_facts
+from members.segments.queries import list_facts, read_keys
 from tenants.brands.context import tenant_context
 from tenants.brands.models import Brand
 
@@ -70,28 +70,22 @@ def export_audience(
     """Give the rows of an audience's members by key, in pieces; columns as `check_columns`.
 
     Made for an answer that is sent while it is written: the brand is entered for each piece
-    alone, so that nothing stays open between them. Who joins meanwhile may come or not.
+    alone, so that nothing stays open between them. The members are those of the beginning.
     """
-    after = 0
-    while True:
+    with tenant_context(brand):
+        keys = read_keys(condition=condition, at=at)
+    for start in range(0, len(keys), CHUNK):
         with tenant_context(brand), transaction.atomic():
-            rows, after = _chunk(condition, columns, brand, at, after)
+            rows = _chunk(list(keys[start : start + CHUNK]), columns, brand, at)
         if rows:
             yield rows
-        if len(rows) < CHUNK:
-            return
 
 
-def _chunk(
-    condition: Condition, columns: Sequence[str], brand: Brand, at: datetime, after: int
-) -> tuple[list[list[Any]], int]:
-    keys = list_audience(condition=condition, at=at, after=after, limit=CHUNK)
-    if not keys:
-        return [], after
+def _chunk(keys: list[int], columns: Sequence[str], brand: Brand, at: datetime) -> list[list[Any]]:
     fields = {name: field for name in columns if (field := FIELDS.get(name)) is not None}
     facts = list_facts(member_ids=keys, fields=fields, at=at) if fields else {}
     members = Member.objects.select_related("personal").in_bulk(keys)
-    rows = [
+    return [
         [
             _fact(fields[name], facts[key][name], brand)
             if name in fields
@@ -100,7 +94,6 @@ def _chunk(
         ]
         for key in keys
     ]
-    return rows, keys[-1]
 
 
 def _own(member: Member, name: str, brand: Brand) -> Any:

@@ -1,13 +1,15 @@
 """Reading scores, audiences and the facts of one member."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
+from core.remembered import remembered
 from members.profiles.errors import MemberNotFoundError
 from members.profiles.models import Member
 from members.segments._scores import effect_statement
@@ -102,6 +104,23 @@ def list_audience(*, condition: Condition, at: datetime, after: int = 0, limit: 
         return [row[0] for row in cursor.fetchall()]
 
 
+def read_keys(*, condition: Condition, at: datetime) -> "array[int]":
+    """Return the keys of a whole audience in ascending order, eight bytes each.
+
+    To go through many members piece by piece: the audience is looked up once.
+    """
+    sql, params = compile_sql(condition, at=at)
+    keys = array("q")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', '600s', true)")
+        # Streamed: a plain result would first lie in memory as text.
+        text = f"COPY (SELECT id FROM ({sql}) AS audience ORDER BY id) TO STDOUT"  # noqa: S608
+        with cursor.copy(text, params) as copy:
+            for row in copy.rows():
+                keys.append(int(row[0]))
+    return keys
+
+
 def get_members(*, member_ids: Sequence[int]) -> list[Member]:
     """Return members by their keys, in the order given, personal data included."""
     found = Member.objects.select_related("personal").in_bulk(member_ids)
@@ -171,11 +190,17 @@ def is_in_audience(*, condition: Condition, member_id: int, at: datetime) -> boo
 
 
 def value_segment_sizes() -> dict[str, int]:
-    """Return how many active members are in each of the six value segments."""
-    counted = dict(
-        MemberScore.objects.filter(member__status=Member.Status.ACTIVE)
-        .values_list("value_segment")
-        .annotate(members=Count("pk"))
+    """Return how many active members are in each of the six value segments.
+
+    For pages: of up to five minutes ago where counting takes long.
+    """
+    counted = remembered(
+        "value-segments",
+        lambda: dict(
+            MemberScore.objects.filter(member__status=Member.Status.ACTIVE)
+            .values_list("value_segment")
+            .annotate(members=Count("pk"))
+        ),
     )
     return {segment.value: counted.get(segment.value, 0) for segment in ValueSegment}
 

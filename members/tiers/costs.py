@@ -54,13 +54,20 @@ class CostEstimator(Protocol):
 
 
 _estimators: dict[str, CostEstimator] = {}
+_labels: dict[str, str | Promise] = {}
 _yardsticks: list[Callable[[date], Yardstick]] = []
 
 
-def register_cost(name: str, estimator: CostEstimator) -> None:
-    """Add an estimator. A second one of the same name is a mistake."""
+def register_cost(name: str, estimator: CostEstimator, *, label: str | Promise) -> None:
+    """Add an estimator of a cost. A second one of the same name is a mistake."""
+    _labels[name] = label
     if _estimators.setdefault(name, estimator) is not estimator:
         raise ValueError(f"{name} is registered twice")
+
+
+def cost_label(name: str) -> str | Promise:
+    """Return what a cost is called; its name if nobody estimates it any more."""
+    return _labels.get(name, name)
 
 
 def register_yardstick(source: Callable[[date], Yardstick]) -> None:

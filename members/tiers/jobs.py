@@ -1,4 +1,4 @@
-"""The nightly evaluation, in parts, each a transaction of its own."""
+"""The nightly evaluation, in parts, each a transaction of its own; simulations."""
 
 from collections.abc import Callable
 from datetime import date
@@ -9,7 +9,7 @@ from django.db.models import Max, Min
 
 from core.clock import local_date
 from members.profiles.models import Member
-from members.tiers.models import TierScheme
+from members.tiers.models import TierScheme, TierSimulation
 from members.tiers.operations import (
     Evaluated,
     Settled,
@@ -18,11 +18,14 @@ from members.tiers.operations import (
     find_candidates,
     list_due,
     mark_replaced,
+    note_found,
     note_run,
     settle_members,
     tell_of_endings,
     tell_of_renewals,
 )
+from members.tiers.simulation import simulate
+from members.tiers.simulations import draft_of
 from tenants.brands.context import current_brand
 from tenants.jobs.runs import JobRun
 
@@ -100,3 +103,18 @@ def _parts(
         partial(evaluate_range, low=start, high=start + PART, on=on, at=run.at)
         for start in range(low, end, PART)
     ]
+
+
+def run_simulate(run: JobRun) -> None:
+    """Try out the draft that the parameters name; nothing but what is found is stored."""
+    simulation = TierSimulation.objects.filter(pk=run.parameters["simulation"]).first()
+    if simulation is None:
+        with transaction.atomic():
+            run.complete()
+        return
+    found = simulate(
+        draft=draft_of(simulation=simulation), at=simulation.asked_at, progress=run.progress
+    )
+    with transaction.atomic():
+        note_found(simulation=simulation, found=found, at=run.at)
+        run.complete({"members": found.members, "risen": found.risen, "fallen": found.fallen})

@@ -509,3 +509,31 @@ class TierWelcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.member_id} {self.tier_code}"
+
+
+class TierSimulation(models.Model):
+    """A draft of a scheme that somebody wanted tried out; nothing of it counts for anybody.
+
+    `draft` is `values.SchemeDraft` as JSON, `job_id` the work in `public` that fills `result`:
+    moves and costs by tier, without members. Kept for 90 days.
+    """
+
+    draft = models.JSONField()
+    asked_by = models.CharField(max_length=60)
+    asked_at = models.DateTimeField()
+    job_id = models.BigIntegerField(null=True)
+    result = models.JSONField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # What was found has its time.
+            models.CheckConstraint(
+                name="tier_simulation_finished",
+                condition=models.Q(result__isnull=True, finished_at__isnull=True)
+                | models.Q(result__isnull=False, finished_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"simulation {self.pk}"

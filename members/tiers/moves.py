@@ -3,9 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
+from typing import Any
 
 from django.db import connection
 
+from core.remembered import remembered
 from members.tiers.models import Tier
 from members.tiers.queries import known_tiers, list_tiers
 from members.tiers.rules import match_tier
@@ -43,14 +46,13 @@ def tier_moves(*, since: datetime, on: date) -> list[TierMove]:
     """Return all moves since an instant, those who stayed included, lowest tier first.
 
     Tiers are those of the scheme in force on a day; tiers of earlier schemes count as what they
-    mean there. Nothing while there is no scheme.
+    mean there. Nothing while there is no scheme. For pages: of up to five minutes ago where
+    counting takes long.
     """
     tiers = list_tiers(on=on)
     if not tiers:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(_SQL, {"since": since})
-        rows = cursor.fetchall()
+    rows = remembered(f"tier-moves:{since.isoformat()}", partial(_count_moves, since))
     known = known_tiers(
         tiers=tiers, keys={key for row in rows for key in row[1:3] if key is not None}
     )
@@ -62,3 +64,9 @@ def tier_moves(*, since: datetime, on: date) -> list[TierMove]:
         TierMove(tiers[before - 1] if before else None, tiers[now - 1], members)
         for (before, now), members in sorted(counted.items())
     ]
+
+
+def _count_moves(since: datetime) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL, {"since": since})
+        return list(cursor.fetchall())

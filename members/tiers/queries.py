@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, Q
 
 from core.clock import local_date
+from core.remembered import remembered
 from members.tiers._holding import measure, published, read_holding
 from members.tiers.errors import SchemeNotFoundError
 from members.tiers.models import MemberTier, Tier, TierChange, TierPin, TierScheme
@@ -146,18 +148,25 @@ def get_tiers_of(*, member_ids: list[int], on: date) -> Mapping[int, Tier]:
 
 
 def tier_sizes(*, on: date) -> list[TierSize]:
-    """Return how many active members hold each tier of the scheme in force, lowest first."""
+    """Return how many active members hold each tier of the scheme in force, lowest first.
+
+    For pages: of up to five minutes ago where counting takes long.
+    """
     tiers = list_tiers(on=on)
     if not tiers:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(_SIZES)
-        counted = dict(cursor.fetchall())
+    counted = dict(remembered("tier-sizes", _count_sizes))
     known = known_tiers(tiers=tiers, keys={key for key in counted if key is not None})
     sizes = dict.fromkeys((tier.pk for tier in tiers), 0)
     for key, members in counted.items():
         sizes[match_tier(tiers, known.get(key)).pk] += members
     return [TierSize(tier, sizes[tier.pk]) for tier in tiers]
+
+
+def _count_sizes() -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_SIZES)
+        return list(cursor.fetchall())
 
 
 def known_tiers(*, tiers: Sequence[Tier], keys: Collection[int]) -> dict[int, Tier]:

@@ -15,9 +15,9 @@ from members.segments.conditions import (
     register_field,
     register_source,
 )
-from members.tiers.jobs import run_evaluate
+from members.tiers.jobs import run_evaluate, run_simulate
 from members.tiers.models import Tier
-from members.tiers.operations import EVALUATE
+from members.tiers.operations import EVALUATE, SIMULATE
 from tenants.jobs.registry import daily, register_job
 
 
@@ -60,6 +60,7 @@ register_field(
         moves=True,
     )
 )
+register_job(SIMULATE, title=_("Simulation of tiers"), handler=run_simulate)
 register_job(EVALUATE, title=_("Tiers"), handler=run_evaluate, schedule=daily(hour=2, minute=30))
 register_member_table(MemberTable(model="members.MemberTier", title=_("Tier")))
 register_member_table(MemberTable(model="members.TierChange", title=_("Tier history")))

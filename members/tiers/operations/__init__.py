@@ -27,6 +27,7 @@ from members.tiers.operations.schemes import (
     mark_replaced,
     publish_scheme,
 )
+from members.tiers.operations.simulations import SIMULATE, note_found, start_simulation
 from members.tiers.operations.single import (
     check_member,
     hold_member,
@@ -41,6 +42,7 @@ from members.tiers.values import Evaluated
 
 __all__ = [
     "EVALUATE",
+    "SIMULATE",
     "Bought",
     "Evaluated",
     "Settled",
@@ -64,6 +66,7 @@ __all__ = [
     "mark_replaced",
     "measure_member",
     "measuring_call",
+    "note_found",
     "note_run",
     "publish_scheme",
     "raise_many",
@@ -73,6 +76,7 @@ __all__ = [
     "set_override",
     "set_renewal",
     "settle_members",
+    "start_simulation",
     "tell_of_endings",
     "tell_of_renewals",
     "write_multipliers",

@@ -11,6 +11,7 @@ from core.actors import SYSTEM
 from members.profiles.operations import enrol
 from members.tiers.models import PaidTerm, TierPin, TierScheme
 from members.tiers.operations import create_plan
+from tenants.jobs.operations import run_pending
 from tests.integration.api.conftest import Api
 
 
@@ -117,7 +118,17 @@ def test_schemes_plans_and_a_simulation(api: Api, member: str) -> None:
     draft = {name: scheme[name] for name in names}
     cells = ("code", "name", "entry_threshold", "keep_threshold", "multiplier_bp", "grace_days")
     draft["tiers"] = [{name: tier[name] for name in cells} for tier in scheme["tiers"]]
-    found = ok(api("POST", "tiers/simulations", draft))
+    asked = ok(api("POST", "tiers/simulations", draft), 202)
+    assert (asked["state"], asked["result"]) == ("open", None)
+    assert ok(api("GET", f"jobs/{asked['job']}"))["kind"] == "tiers.simulate"
+    run_pending(at=clock.now())
+    ended = ok(api("GET", f"tiers/simulations/{asked['id']}"))
+    assert (ended["id"], ended["job"], ended["state"]) == (asked["id"], asked["job"], "done")
+    job = ok(api("GET", f"jobs/{asked['job']}"))
+    assert job["state"] == "done"
+    assert job["result"] == {"members": 1, "risen": 0, "fallen": 0}
+    assert api("GET", "tiers/simulations/999999").status_code == 404
+    found = ended["result"]
     assert (found["members"], found["risen"], found["fallen"]) == (1, 0, 0)
     assert found["moves"] == [{"from_tier": "silver", "to_tier": "silver", "members": 1}]
     assert {cost["name"] for cost in found["costs"]} == {"points", "benefits"}

@@ -12,9 +12,10 @@ from core import clock
 from core.actors import SYSTEM
 from members.profiles.models import Member
 from members.profiles.operations import enrol
-from members.tiers.models import MemberTier, PaidPlan, PaidTerm, TierPin, TierScheme
+from members.tiers.models import MemberTier, PaidPlan, PaidTerm, TierPin, TierScheme, TierSimulation
 from members.tiers.operations import create_scheme
 from members.tiers.queries import list_tiers
+from tenants.jobs.operations import run_pending
 from tests.integration.members.tiers.world import DRAFTS, make_scheme
 
 HTMX = {"HX-Request": "true", "HX-Target": "dlg"}
@@ -61,8 +62,25 @@ def test_simulator_tries_a_draft_out_and_stores_nothing(staff_client: Any, membe
     assert page.status_code == 200
     tried = client.post(url("tier_simulator"), scheme_form(), headers={"HX-Request": "true"})
     assert tried.status_code == 200
-    assert "data-chart" in text(tried)
+    simulation = TierSimulation.objects.get()
+    address = url("tier_simulation", simulation.pk)
+    assert address in text(tried)
+    assert "data-chart" not in text(tried)
+    waiting = client.get(address, headers=HTMX)
+    assert (waiting.status_code, "waiting for its turn" in text(waiting)) == (200, True)
+    run_pending(at=clock.now())
+    ended = client.get(address, headers=HTMX)
+    # The status at which htmx stops asking.
+    assert ended.status_code == 286
+    assert "data-chart" in text(ended)
+    assert "every 1s" not in text(ended)
+    page = client.get(address)
+    assert page.status_code == 200
+    assert 'value="Silver"' in text(page)
     assert TierScheme.objects.count() == 1
+    plain = client.post(url("tier_simulator"), scheme_form())
+    assert plain.status_code == 302
+    assert client.get(url("tier_simulation", 999_999)).status_code == 404
     wrong = client.post(url("tier_simulator"), scheme_form(keep_1="60"), headers=HTMX)
     assert wrong.status_code == 422
     assert "Keeping is not harder than entering." in text(wrong)

@@ -14,8 +14,13 @@ from members.activity.models import MemberDay
 from members.earning.models import Earning
 from members.profiles.models import Member
 from members.tiers.errors import InvalidSchemeError
-from members.tiers.models import MemberTier, Tier, TierChange, TierScheme
-from members.tiers.operations import check_member, evaluate_range, set_override
+from members.tiers.models import MemberTier, Tier, TierChange, TierScheme, TierSimulation
+from members.tiers.operations import (
+    check_member,
+    evaluate_range,
+    set_override,
+    start_simulation,
+)
 from members.tiers.rules import (
     add_months,
     held_rank,
@@ -24,8 +29,10 @@ from members.tiers.rules import (
     reached,
 )
 from members.tiers.simulation import simulate
+from members.tiers.simulations import draft_of, found_by, get_simulation
 from members.tiers.values import SchemeDraft, TierDraft
 from tenants.brands.models import Brand
+from tenants.jobs.operations import run_pending
 from tests.integration.members.earning.world import buy, rule
 from tests.integration.members.earning.world import join as join_shop
 from tests.integration.members.tiers.world import DRAFTS, give, join, make_scheme, noon
@@ -271,3 +278,35 @@ def test_many_tiers_are_tried_out(brand: Brand) -> None:
     )
     found = simulate(draft=draft(tiers=steps), at=noon(TODAY))
     assert moves(found, 1) == {(3, 11): 1}
+
+
+def test_a_simulation_says_how_far_it_is(brand: Brand) -> None:
+    make_scheme(window="lifetime")
+    steps: list[tuple[int, int]] = []
+    simulate(draft=draft(), at=noon(TODAY), progress=lambda done, of: steps.append((done, of)))
+    assert steps == [(0, 4), (1, 4), (2, 4), (3, 4)]
+
+
+def test_a_simulation_by_job_keeps_what_it_found(brand: Brand) -> None:
+    make_scheme(window="lifetime")
+    member_with(450)
+    wanted = draft(window="rolling", window_months=6)
+    asked = start_simulation(draft=wanted, by=SYSTEM, at=noon(TODAY))
+    assert found_by(simulation=asked) is None
+    run_pending(at=noon(TODAY))
+    kept = get_simulation(simulation_id=asked.pk)
+    assert draft_of(simulation=kept) == wanted
+    assert found_by(simulation=kept) == simulate(draft=wanted, at=noon(TODAY))
+    with pytest.raises(InvalidSchemeError):
+        start_simulation(draft=draft(tiers=()), by=SYSTEM, at=noon(TODAY))
+    assert TierSimulation.objects.count() == 1
+
+
+def test_old_simulations_are_forgotten(brand: Brand) -> None:
+    make_scheme(window="lifetime")
+    old = start_simulation(draft=draft(), by=SYSTEM, at=noon(TODAY))
+    new = start_simulation(draft=draft(), by=SYSTEM, at=noon(TODAY + timedelta(days=91)))
+    assert list(TierSimulation.objects.values_list("pk", flat=True)) == [new.pk]
+    # The job of a simulation that is gone ends quietly.
+    run_pending(at=noon(TODAY + timedelta(days=91)))
+    assert not TierSimulation.objects.filter(pk=old.pk).exists()
