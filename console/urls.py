@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/", alerts.index, name="alerts"),
     path("alerts/<int:alert_id>/", alerts.show, name="alert"),
     path("alerts/<int:alert_id>/assign/", alerts.assign, name="assign_alert"),
+    path("alerts/<int:alert_id>/snooze/", alerts.snooze, name="snooze_alert"),
     path("alerts/<int:alert_id>/close/", alerts.close, name="close_alert"),
     *urls_budget.urlpatterns,
     *urls_insights.urlpatterns,

@@ -17,3 +17,10 @@ class OutcomeMissingError(InvalidError):
 
     code = "outcome_missing"
     message = _("Say what came of it.")
+
+
+class SnoozeError(InvalidError):
+    """An alert is put off to a day to come, at most three months away, for a reason."""
+
+    code = "invalid_snooze"
+    message = _("Choose a day to come, at most 90 days away, and say why.")

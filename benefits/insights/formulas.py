@@ -34,7 +34,7 @@ class Figure:
         """Return the difference to the period before, or None where one of them has no data."""
         if self.measure.value is None or self.before is None:
             return None
-        return round(self.measure.value - self.before, 6)
+        return round(self.measure.value - self.before, 6 if self.measure.unit == "share" else 1)
 
 
 MONTH: Final = _("The calendar month")

@@ -312,9 +312,19 @@ class Alert(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=60, blank=True)
     outcome = models.TextField(blank=True)
+    snoozed_until = models.DateField(
+        null=True, blank=True, help_text=_("Not on the list of open alerts before this day.")
+    )
+    snooze_reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints = [
+            # Whoever puts an alert off says why.
+            models.CheckConstraint(
+                name="alert_snoozed_for_a_reason",
+                condition=models.Q(snoozed_until__isnull=True, snooze_reason="")
+                | (models.Q(snoozed_until__isnull=False) & ~models.Q(snooze_reason="")),
+            ),
             models.UniqueConstraint(
                 name="alert_once_per_period",
                 fields=["rule", "subject_type", "subject_id", "period"],

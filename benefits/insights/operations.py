@@ -7,7 +7,7 @@ from django.db import transaction
 
 from benefits.catalogue.models import Benefit
 from benefits.catalogue.operations import change_stage
-from benefits.insights.errors import AlertClosedError, OutcomeMissingError
+from benefits.insights.errors import AlertClosedError, OutcomeMissingError, SnoozeError
 from benefits.insights.models import Alert, BenefitMonth, ProgrammeMonth
 from benefits.insights.months import first_of, last_months
 from core import clock
@@ -18,6 +18,7 @@ from tenants.events.operations import emit
 
 LOW_PENETRATION = 0.15
 HIGH_COST_RATIO = 0.07
+LONGEST_SNOOZE = timedelta(days=90)
 # Stages whose use is watched: an idea or a pilot is judged by its evaluation instead.
 WATCHED = (Benefit.Stage.CORE, Benefit.Stage.STAR, Benefit.Stage.WATCH)
 
@@ -78,6 +79,34 @@ def assign_alert(*, alert: Alert, owner_id: int, due_on: date, by: Actor, at: da
             target_type="alert",
             target_id=row.pk,
             changes=changes,
+        )
+    return row
+
+
+def snooze_alert(*, alert: Alert, until: date, reason: str, by: Actor, at: datetime) -> Alert:
+    """Put an open alert off: it comes back to the list on a day, at most 90 days away.
+
+    :raises SnoozeError: for another day, or without a reason.
+    :raises AlertClosedError: if it is closed.
+    """
+    today = clock.local_date(at, current_brand().timezone)
+    if not today < until <= today + LONGEST_SNOOZE:
+        raise SnoozeError(pointer="/until", latest=str(today + LONGEST_SNOOZE))
+    if not reason.strip() or len(reason.strip()) > 200:
+        raise SnoozeError(pointer="/reason")
+    with transaction.atomic():
+        row = _lock_open(alert)
+        before = str(row.snoozed_until) if row.snoozed_until else None
+        row.snoozed_until, row.snooze_reason = until, reason.strip()
+        row.save(update_fields=["snoozed_until", "snooze_reason"])
+        record(
+            by=by,
+            at=at,
+            action="alert.snoozed",
+            target_type="alert",
+            target_id=row.pk,
+            changes={"snoozed_until": [before, str(until)]},
+            reason=row.snooze_reason,
         )
     return row
 

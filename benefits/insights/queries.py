@@ -90,7 +90,8 @@ def overview(*, at: datetime) -> Overview:
 
 def list_todos(*, at: datetime) -> tuple[list[Alert], list[Todo]]:
     """Return what waits for a person: open alerts and the cards of all rooms, a query each."""
-    return list_alerts(state=Alert.State.OPEN, limit=6), collect(at)
+    today = clock.local_date(at, current_brand().timezone)
+    return list_alerts(state=Alert.State.OPEN, limit=6, awake_on=today), collect(at)
 
 
 def _kpis(rows: Sequence[ProgrammeMonth | None]) -> list[Kpi]:
@@ -248,11 +249,18 @@ def service_cost_ratio(*, at: datetime) -> list[Measure]:
     return found
 
 
-def list_alerts(*, state: str = "", before_id: int | None = None, limit: int = 50) -> list[Alert]:
-    """Return alerts: open ones by due date, otherwise the latest first."""
+def list_alerts(
+    *, state: str = "", before_id: int | None = None, limit: int = 50, awake_on: date | None = None
+) -> list[Alert]:
+    """Return alerts: open ones by due date, otherwise the latest first.
+
+    `awake_on` leaves out those that are put off beyond that day.
+    """
     alerts = Alert.objects.all()
     if before_id is not None:
         alerts = alerts.filter(pk__lt=before_id)
+    if awake_on is not None:
+        alerts = alerts.exclude(snoozed_until__gt=awake_on)
     if state == Alert.State.OPEN:
         return list(alerts.filter(state=state).order_by("due_on", "pk")[:limit])
     if state:

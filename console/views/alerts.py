@@ -136,6 +136,13 @@ class CloseForm(forms.Form):
     )
 
 
+class SnoozeForm(forms.Form):
+    """Until when an alert is put off, and why."""
+
+    until = forms.DateField(label=_l("Until"), widget=DateInput())
+    reason = forms.CharField(label=_l("Reason"), max_length=200)
+
+
 def _url(alert: Alert) -> str:
     return reverse("console:alert", args=[alert.pk])
 
@@ -173,3 +180,24 @@ def close(request: StaffRequest, alert_id: int) -> HttpResponse:
         refuse(form, error)
         return show_form(request, form, title=_("Close alert"), active="alerts")
     return finish(request, _("Closed."), changed="alerts", url=_url(alert))
+
+
+@staff_page(p.ALERTS_EDIT, methods=("GET", "POST"))
+def snooze(request: StaffRequest, alert_id: int) -> HttpResponse:
+    """Put an alert off until a day, for a reason."""
+    alert = queries.get_alert(alert_id=alert_id)
+    form = SnoozeForm(request.POST or None)
+    if not form.is_valid():
+        return show_form(request, form, title=_("Put alert off"), active="alerts")
+    try:
+        operations.snooze_alert(
+            alert=alert,
+            until=form.cleaned_data["until"],
+            reason=form.cleaned_data["reason"],
+            by=request.actor,
+            at=clock.now(),
+        )
+    except DomainError as error:
+        refuse(form, error)
+        return show_form(request, form, title=_("Put alert off"), active="alerts")
+    return finish(request, _("Put off."), changed="alerts", url=_url(alert))

@@ -7,7 +7,7 @@ import pytest
 
 from benefits.catalogue.models import Benefit
 from benefits.insights import operations, queries
-from benefits.insights.errors import AlertClosedError, OutcomeMissingError
+from benefits.insights.errors import AlertClosedError, OutcomeMissingError, SnoozeError
 from benefits.insights.models import Alert, BenefitMonth, ProgrammeMonth
 from benefits.insights.months import first_of
 from tenants.events.models import Event
@@ -118,3 +118,28 @@ def test_an_alert_is_closed_once_with_an_outcome(world: World, at: datetime) -> 
         operations.assign_alert(alert=alert, owner_id=4, due_on=date(2026, 4, 1), by=STAFF, at=at)
     found = queries.get_alert(alert_id=alert.pk)
     assert (found.owner_id, found.outcome, found.closed_by) == (3, "Topped up", "staff:7")
+
+
+def test_an_alert_put_off_comes_back_on_its_day(world: World, at: datetime) -> None:
+    alert = operations.open_alert(
+        rule="reserve_low", subject=("budget", 1), period="2026-03", severity="critical",
+        figures={}, at=at,
+    )  # fmt: skip
+    assert alert is not None
+    today = date(2026, 3, 15)
+    for until, reason in (
+        (today, "x"), (today + timedelta(days=91), "x"), (date(2026, 3, 20), " "),
+    ):  # fmt: skip
+        with pytest.raises(SnoozeError):
+            operations.snooze_alert(alert=alert, until=until, reason=reason, by=STAFF, at=at)
+    alert.refresh_from_db()
+    assert alert.snoozed_until is None
+    operations.snooze_alert(
+        alert=alert, until=date(2026, 3, 20), reason="Waiting for finance", by=STAFF, at=at
+    )
+    assert queries.list_todos(at=at)[0] == []
+    assert queries.list_todos(at=at + timedelta(days=5))[0] == [alert]
+    assert queries.list_alerts(state="open") == [alert]
+    operations.close_alert(alert=alert, outcome="Done", by=STAFF, at=at)
+    with pytest.raises(AlertClosedError):
+        operations.snooze_alert(alert=alert, until=date(2026, 3, 20), reason="x", by=STAFF, at=at)
