@@ -3,6 +3,7 @@
 Each scenario has a negative control: the same with the lock on the members taken away.
 """
 
+import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,8 +21,10 @@ from members.merging import operations as merging
 from members.merging.errors import MergeBusyError, NotMergeableError
 from members.merging.models import MemberMerge
 from members.merging.operations import follow_merges, merge_members
+from members.points import operations as points
 from members.points.models import Account
 from members.profiles.models import Member
+from members.profiles.point_spending import spend_points
 from members.profiles.queries import get_member
 from tenants.brands.models import Brand
 from tests.integration.benefits.world import World
@@ -130,3 +133,58 @@ def used(brand: Brand, world: World) -> None:
 def test_a_merge_and_uses_at_once(committed_brand: Brand, world: World) -> None:
     for _ in range(3):
         used(committed_brand, world)
+
+
+def earned(brand: Brand, world: World) -> None:
+    """Earn, spend and merge at once: every point is at the survivor, whichever came first."""
+    stays, goes = world.member(), world.member()
+    world.points(goes, 50)
+    at = world.at
+
+    def gain() -> Any:
+        return points.earn(
+            owner_id=goes.pk, amount=10, key=uuid.uuid4(), at=at, source=points.Source("test", 1)
+        )
+
+    def spend() -> Any:
+        return spend_points(
+            member=Member.objects.get(pk=goes.pk), amount=5, key=uuid.uuid4(), at=at,
+            source=points.Source("test", 1),
+        )  # fmt: skip
+
+    found = together(brand, [gain, spend, merge(stays, goes, at), gain, spend, gain])
+    assert sum(isinstance(one, MemberMerge) for one in found) == 1, found
+    gained = sum(isinstance(found[number], points.Posting) for number in (0, 3, 5))
+    spent = sum(isinstance(found[number], points.Posting) for number in (1, 4))
+    assert gained == 3, found
+    follow_merges(at=at + timedelta(minutes=1))
+    assert Account.objects.get(owner_id=goes.pk, wallet_id=1).balance == 0
+    assert Account.objects.get(owner_id=stays.pk, wallet_id=1).balance == 50 + 30 - 5 * spent
+    assert wrong() == {}
+
+
+def test_a_merge_and_points_at_once(committed_brand: Brand, world: World) -> None:
+    for _ in range(3):
+        earned(committed_brand, world)
+
+
+def test_control_a_balance_read_and_carried_over_leaves_points_behind(
+    committed_brand: Brand, world: World
+) -> None:
+    stays, goes = world.member(), world.member()
+    world.points(goes, 50)
+    source = points.Source("test", 1)
+
+    def naive() -> None:
+        balance = Account.objects.get(owner_id=goes.pk, wallet_id=1).balance
+        time.sleep(0.2)
+        for post, owner in ((points.redeem, goes), (points.earn, stays)):
+            post(owner_id=owner.pk, amount=balance, key=uuid.uuid4(), at=world.at, source=source)
+
+    def gain() -> Any:
+        return points.earn(
+            owner_id=goes.pk, amount=10, key=uuid.uuid4(), at=world.at, source=source
+        )
+
+    together(committed_brand, [naive, lambda: (time.sleep(0.1), gain())])
+    assert Account.objects.get(owner_id=goes.pk, wallet_id=1).balance == 10
