@@ -28,7 +28,7 @@ from benefits.mall import operations as mall
 from benefits.mall.queries import list_items
 from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
-from config.demo import budgets, member_data, memberships
+from config.demo import budgets, desk, member_data, memberships
 from config.demo.appointments import open_calendars
 from config.demo.catalogue_extras import fill_shelves
 from config.demo.earning import keep_birthdays, open_earning
@@ -97,6 +97,7 @@ class Story:
                 launch(self.spec, self.made, at=at)
                 agree_terms(self.made, on=start, at=at)
                 open_earning(self.spec, self.made, today=self.today, at=at)
+                desk.set_policies(self.spec, self.made, at=at)
             self._join([p for p in persons if start <= p.joined_on < end])
             if start == pilot_month:
                 exit_on = first_of(self.today, back=-2)
@@ -471,6 +472,8 @@ class Story:
             open_calendars(self.spec, self.made, at=self.now)
             count_popularity(at=self.now)
             settle(self.spec, self.made, months=BUDGET_MONTHS_BACK, now=self.now)
+            members = list(self.members.values())
+            desk.fill(self.spec, self.made, members, now=self.now)
         # Visits of the last days earn points: the figures come after.
         _deliver(self.now)
         # Uses that were called off later belong to the month of their request.

@@ -1,6 +1,7 @@
 """The members of a segment stored by several runs at once: once, with who came and went."""
 
 import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -63,7 +64,9 @@ def test_control_without_turns_the_runs_collide(
         with transaction.atomic():
             found = SavedSegment.objects.get(pk=segment.pk)
             read.wait(10)
-            return membership._write(found, on=DAY, at=AT, is_baseline=False)
+            size = membership._write(found, on=DAY, at=AT, is_baseline=False)
+            time.sleep(0.3)  # so that the other one writes before this one commits
+            return size
 
     results = together(committed_brand, [naive, naive])
     assert any(isinstance(one, IntegrityError) for one in results)
