@@ -1,6 +1,6 @@
 """Segments: the catalogue of fields, sizes, members, days; what a member scores."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -17,6 +17,7 @@ from api.brand_v1.serializers import clean
 from api.fields import StrictSerializer
 from api.openapi import PROBLEMS, ListOf
 from core import clock
+from core.errors import InvalidError
 from core.web import csv_out
 from members.profiles.models import Member
 from members.segments import operations, queries
@@ -301,6 +302,56 @@ class SegmentMembers(BrandView):
 
 def _member(member: Member) -> dict[str, str]:
     return {"number": str(member.number), "external_id": member.external_id}
+
+
+class SegmentChanges(BrandView):
+    """Who came and went on a day."""
+
+    scopes = {"GET": "segments:read"}
+
+    @extend_schema(
+        operation_id="segments_changes",
+        parameters=[
+            OpenApiParameter("on", OpenApiTypes.DATE, description="A stored day of the brand."),
+            OpenApiParameter("side", str, enum=["entered", "left"]),
+            OpenApiParameter("cursor", str),
+            OpenApiParameter("limit", int),
+        ],
+        responses={200: ListOf(SegmentMemberOut), **PROBLEMS},
+    )
+    def get(self, request: Request, segment_id: int) -> Response:
+        """List who entered the segment (or left it) on a day; without a day, the last one."""
+        segment = queries.get_segment(segment_id=segment_id)
+        side = request.query_params.get("side", "entered")
+        if side not in {"entered", "left"}:
+            raise InvalidError("side is entered or left.", pointer="/side")
+        on = _day_asked(request, segment)
+        limit = page_limit(request)
+        found = (
+            []
+            if on is None
+            else queries.list_changes(
+                segment_id=segment.pk,
+                on=on,
+                entered=side == "entered",
+                after=int_cursor(request.query_params.get("cursor")) or 0,
+                limit=limit + 1,
+            )
+        )
+        body = page(found, limit=limit, position=lambda member: member.pk)
+        body["items"] = [_member(member) for member in body["items"]]
+        return Response(body)
+
+
+def _day_asked(request: Request, segment: SavedSegment) -> date | None:
+    text = request.query_params.get("on")
+    if text is None:
+        last = queries.list_last_days(segment_ids=[segment.pk]).get(segment.pk)
+        return last.on_date if last is not None else None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidError("on is a date such as 2026-03-31.", pointer="/on") from None
 
 
 class SegmentExport(BrandView):

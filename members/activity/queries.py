@@ -89,6 +89,18 @@ def get_event(*, event_id: int) -> ActivityEvent:
     return event
 
 
+def list_events(
+    *, member_id: int, name: str = "", before: int | None = None, limit: int = 50
+) -> list[ActivityEvent]:
+    """Return what a member did, the last recorded first, of one name or of all."""
+    events = ActivityEvent.objects.filter(member_id=member_id)
+    if name:
+        events = events.filter(name=name)
+    if before is not None:
+        events = events.filter(pk__lt=before)
+    return list(events.order_by("-pk")[:limit])
+
+
 def get_purchase_by_key(*, purchase_id: int) -> Purchase:
     """Return a purchase with its member, by its key here.
 

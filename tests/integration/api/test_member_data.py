@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,8 @@ from django.test import Client
 
 from core import clock
 from core.actors import SYSTEM
+from members.activity.operations import record_event
+from members.merging.duplicates import find_duplicates
 from members.profiles.attribute_operations import define_attribute
 from members.profiles.models import Member
 from members.profiles.operations import block_member, enrol
@@ -115,3 +117,85 @@ def test_no_reason_in_the_ledger_names_the_member(call: Call, ann: Member) -> No
     body = {"amount": 1, "reason": "for a@example.com"}
     refused = call("POST", "members/ann/points/spend", body, **{"Idempotency-Key": "k-4"})
     assert (refused.status_code, refused.json()["code"]) == (422, "names_member")
+
+
+def test_tags_are_added_and_removed_one_by_one(call: Call, ann: Member) -> None:
+    enrol(external_id="bob", tags=["vip"], at=clock.now(), by=SYSTEM)
+    added = call("POST", "members/ann/tags", {"tags": ["vip", "tea"]})
+    assert (added.status_code, added.json()) == (200, {"tags": ["vip", "tea"]})
+    assert call("POST", "members/ann/tags", {"tags": ["vip"]}).json() == {"tags": ["vip", "tea"]}
+    assert call("GET", "tags").json()["items"] == [
+        {"tag": "vip", "members": 2},
+        {"tag": "tea", "members": 1},
+    ]
+    for _ in range(2):
+        assert call("DELETE", "members/ann/tags/vip").json() == {"tags": ["tea"]}
+    refused = call("POST", "members/ann/tags", {"tags": []})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/tags")
+    assert (
+        call("POST", "members/ann/tags", {"tags": ["x"]}, scope="members:read").status_code == 403
+    )
+    assert call("POST", "members/nobody/tags", {"tags": ["x"]}).status_code == 404
+    ann.refresh_from_db()
+    assert ann.tags == ["tea"]
+
+
+def test_a_member_is_blocked_and_let_in_again(call: Call, ann: Member) -> None:
+    free = {"status": "active", "reason": "", "since": None}
+    assert call("GET", "members/ann/block").json() == free
+    for _ in range(2):
+        blocked = call("POST", "members/ann/block", {"reason": "Fraud"})
+        assert blocked.status_code == 200
+        assert (blocked.json()["status"], blocked.json()["reason"]) == ("blocked", "Fraud")
+    spend = call("POST", "points/holds", {"member": "ann", "amount": 1}, **{"Idempotency-Key": "h"})
+    assert (spend.status_code, spend.json()["code"]) == (409, "blocked_member")
+    assert call("POST", "members/ann/block", {}).status_code == 422
+    named = call("POST", "members/ann/block", {"reason": "Ann lied"})
+    assert named.status_code == 200  # blocked already: nothing is written
+    assert call("POST", "members/ann/unblock", {"reason": "Cleared"}).json() == free
+    named = call("POST", "members/ann/block", {"reason": "a@example.com lied"})
+    assert (named.status_code, named.json()["code"]) == (422, "names_member")
+    assert call("GET", "members/ann/block").json() == free
+    assert (
+        call("POST", "members/ann/block", {"reason": "x"}, scope="members:read").status_code == 403
+    )
+    assert call("POST", "members/nobody/block", {"reason": "x"}).status_code == 404
+
+
+def test_purposes_are_listed_with_their_words(call: Call, brand: Brand) -> None:
+    items = call("GET", "consents").json()["items"]
+    assert [one["purpose"] for one in items] == ["email", "sms", "profiling"]
+    assert set(items[0]["text"]) == {"en", "zh-hans", "zh-hant"}
+    assert call("GET", "consents", scope="points:read").status_code == 403
+
+
+def test_what_a_member_did_is_listed_newest_first(call: Call, ann: Member) -> None:
+    at = clock.now()
+    for number, name in enumerate(("visit", "survey", "visit")):
+        record_event(
+            member=ann, name=name, occurred_at=at - timedelta(days=number), at=at,
+            external_id=f"e{number}", properties={"shop": number},
+        )  # fmt: skip
+    first = call("GET", "members/ann/events?limit=2").json()
+    assert [one["external_id"] for one in first["items"]] == ["e2", "e1"]
+    rest = call("GET", f"members/ann/events?limit=2&cursor={first['next']}").json()
+    assert ([one["properties"] for one in rest["items"]], rest["next"]) == ([{"shop": 0}], None)
+    visits = call("GET", "members/ann/events?name=visit").json()["items"]
+    assert [one["external_id"] for one in visits] == ["e2", "e0"]
+    assert call("GET", "members/nobody/events").status_code == 404
+
+
+def test_pairs_are_listed_and_told_apart(call: Call, brand: Brand) -> None:
+    at = clock.now()
+    for key in ("li-1", "li-2"):
+        enrol(external_id=key, name="Li Lei", birthday=date(1990, 1, 2), at=at, by=SYSTEM)
+    find_duplicates(at=at)
+    (pair,) = call("GET", "duplicates").json()["items"]
+    assert (pair["first"], pair["second"], pair["signs"]) == ("li-1", "li-2", ["name_birthday"])
+    both = {"first": "li-2", "second": "li-1"}
+    assert call("POST", "duplicates/apart", both, scope="members:read").status_code == 403
+    for _ in range(2):
+        assert call("POST", "duplicates/apart", both).status_code == 204
+    assert call("GET", "duplicates").json()["items"] == []
+    other = call("POST", "duplicates/apart", {"first": "li-1", "second": "nobody"})
+    assert other.status_code == 404

@@ -1,6 +1,7 @@
 """The brand API of segments: catalogue, sizes, members, days, files, scores."""
 
 import csv
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from core import clock
 from core.actors import SYSTEM
-from members.profiles.operations import enrol
+from members.profiles.operations import enrol, update_profile
+from members.profiles.queries import get_member
 from members.segments.membership import store_segment
 from members.segments.models import SavedSegment
 from members.segments.operations import recompute_scores, save_segment
@@ -117,3 +119,20 @@ def test_each_scope_opens_its_own(api: Api, segment: SavedSegment, brand: Brand,
         assert api.with_key(reader)("GET", path).status_code == 200
         assert api.with_key(other)("GET", path).status_code == 403
         assert api.with_key("")("GET", path).status_code == 401
+
+
+def test_who_came_and_went_is_listed_by_day(api: Api, segment: SavedSegment, at: Any) -> None:
+    on = clock.local_date(at, "Asia/Shanghai") + timedelta(days=1)
+    for external_id, region in (("n-0", "south"), ("s-1", "north")):
+        member = get_member(external_id=external_id)
+        update_profile(member=member, region=region, by=SYSTEM, at=at)
+    store_segment(segment_id=segment.pk, on=on, at=at + timedelta(days=1))
+    path = f"/segments/{segment.pk}/changes"
+    entered, left = (api("GET", f"{path}?side={side}").json() for side in ("entered", "left"))
+    assert [one["external_id"] for one in entered["items"]] == ["s-1"]
+    assert [one["external_id"] for one in left["items"]] == ["n-0"]
+    assert api("GET", f"{path}?on={on - timedelta(days=1)}").json() == {"items": [], "next": None}
+    for wrong, place in (("on=today", "/on"), ("side=both", "/side")):
+        refused = api("GET", f"{path}?{wrong}")
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, place)
+    assert api("GET", "/segments/999/changes").status_code == 404
