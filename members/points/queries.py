@@ -1,13 +1,13 @@
 """Reading balances, lots and the journal."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BigIntegerField, Count, F, Sum
+from django.db.models import BigIntegerField, Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 
 from members.points._calls import brand_day, wallet_id
@@ -179,6 +179,22 @@ def list_entries(
     if before_seq is not None:
         entries = entries.filter(seq__lt=before_seq)
     return [entry_view(entry) for entry in entries[:limit]]
+
+
+def list_entries_by_seq(
+    *, owner_id: int, wallet: str = "points", seqs: Collection[int]
+) -> dict[int, EntryView]:
+    """Return journal entries of one account by their numbers."""
+    entries = Entry.objects.filter(
+        account__owner_id=owner_id, account__wallet_id=wallet_id(wallet), seq__in=seqs
+    )
+    return {entry.seq: entry_view(entry) for entry in entries}
+
+
+def list_wallets_of(*, owner_id: int) -> list[Wallet]:
+    """Return the wallets in which an owner has any entry, `points` and `growth` in any case."""
+    used = Account.objects.filter(owner_id=owner_id, seq__gt=0).values("wallet_id")
+    return list(Wallet.objects.filter(Q(id__lte=2) | Q(id__in=used)).order_by("id"))
 
 
 def get_entry(*, key: UUID) -> EntryView | None:

@@ -88,3 +88,40 @@ def test_a_cut_credit_says_which_cap_and_when_there_is_room(portal: Portal) -> N
     sheet = portal.client.get(url("entry", cut.seq)).content.decode()
     for words in ("At most 30 points in a day", "16 Mar 2026", "50"):
         assert words in sheet, words
+
+
+def test_growth_and_other_wallets_have_a_history_of_their_own(portal: Portal) -> None:
+    page = portal.client.get(url("points") + "?wallet=growth").content.decode()
+    assert "Growth decides your tier" in page
+    assert url("send_points") not in page
+    points.create_wallet(code="stamps", name="Stamps", by=SYSTEM, at=portal.at)
+    assert "wallet=stamps" not in portal.client.get(url("points")).content.decode()
+    points.earn(
+        owner_id=portal.ann.pk, wallet="stamps", amount=3, key=uuid4(), at=portal.at,
+        source=points.Source("activity", 1),
+    )  # fmt: skip
+    page = portal.client.get(url("points") + "?wallet=stamps").content.decode()
+    assert "Stamps" in page
+    assert f"{url('entry', 1)}?wallet=stamps" in page
+    sheet = portal.client.get(url("entry", 1) + "?wallet=stamps").content.decode()
+    assert "+3" in sheet
+    # Who has nothing there sees the points; the line of another wallet is not theirs.
+    other = portal.sign_in(portal.bea)
+    assert "wallet=stamps" not in other.get(url("points") + "?wallet=stamps").content.decode()
+
+
+def test_a_line_says_which_points_were_spent_and_given_back(portal: Portal) -> None:
+    spent = points.spend(
+        owner_id=portal.ann.pk, amount=120, key=uuid4(), at=portal.at,
+        source=points.Source("test", 1),
+    )  # fmt: skip
+    sheet = portal.client.get(url("entry", spent.seq)).content.decode()
+    assert "Which points" in sheet
+    assert "Points credited" in sheet or "Points for" in sheet
+    back = points.reverse(
+        entry_ref=points.EntryRef(spent.account_id, spent.seq), amount=20, key=uuid4(),
+        at=portal.at, source=points.Source("test", 2),
+    )  # fmt: skip
+    sheet = portal.client.get(url("entry", back.seq)).content.decode()
+    assert "Belongs to" in sheet
+    assert "Points spent" in sheet
