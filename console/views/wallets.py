@@ -84,7 +84,7 @@ def show(request: StaffRequest, code: str) -> HttpResponse:
     wallet = queries.get_wallet(wallet=code)
     context = {
         **shell(request, active="wallets"),
-        "page_title": wallet.name,
+        "page_title": wallet.label,
         "page_pretitle": _("Wallet"),
         "wallet": wallet,
         "sections": sections_of(wallet, today=clock.today(current_brand().timezone)),
@@ -140,7 +140,7 @@ def edit(request: StaffRequest, code: str, part: str) -> HttpResponse:
 
 
 def _show_rules(request: StaffRequest, wallet: Wallet, form: forms.Form) -> HttpResponse:
-    title, lead = wallet.name, _("Rules hold from now on; points that members have keep theirs.")
+    title, lead = wallet.label, _("Rules hold from now on; points that members have keep theirs.")
     if not isinstance(form, ExpiryForm):
         return show_form(request, form, title=title, active="wallets", lead=lead)
     context = {

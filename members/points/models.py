@@ -177,6 +177,11 @@ class Wallet(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    @property
+    def label(self) -> str:
+        """What to call it in the language of the page: the first two are known everywhere."""
+        return str({"points": _("Points"), "growth": _("Growth")}.get(self.code, self.name))
+
 
 class Account(models.Model):
     """One owner's balance in one wallet. Its row lock serialises all postings of the account.

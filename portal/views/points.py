@@ -56,14 +56,14 @@ def index(request: MemberRequest) -> HttpResponse:
     )
     context = {
         **shell(active="points"),
-        "page_title": wallet_name(wallet),
+        "page_title": wallet.label,
         "wallet": wallet,
         "is_points": wallet.code == POINTS,
         "is_growth": wallet.code == GROWTH,
         "wallets": [
             {
                 "url": f"{reverse('portal:points')}?wallet={one.code}",
-                "label": wallet_name(one),
+                "label": one.label,
                 "active": one.code == wallet.code,
             }
             for one in wallets
@@ -119,11 +119,6 @@ def _wallet_asked(request: MemberRequest, wallets: list[Wallet]) -> Wallet:
     """Return the wallet of the address, or the first one for any other."""
     code = request.GET.get("wallet", POINTS)
     return next((one for one in wallets if one.code == code), wallets[0])
-
-
-def wallet_name(wallet: Wallet) -> str:
-    """Return what members call a wallet."""
-    return {POINTS: _("Points"), GROWTH: _("Growth")}.get(wallet.code, wallet.name)
 
 
 def _facts(entry: EntryView, *, owner_id: int, wallet: str) -> list[tuple[str, str]]:
