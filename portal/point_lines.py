@@ -70,14 +70,14 @@ def spent_on(entry: EntryView, *, owner_id: int) -> list[tuple[str, str]]:
     if entry.source_type == "mall_order":
         order = (
             MallOrder.objects.select_related("item")
-            .filter(pk=entry.source_id, member_id=owner_id)
+            .filter(pk=entry.source_id or 0, member_id=owner_id)
             .first()
         )
         return [(_("For"), localized(order.item.name, language))] if order is not None else []
     if entry.source_type == "redemption":
         use = (
             Redemption.objects.select_related("benefit")
-            .filter(pk=entry.source_id, member_id=owner_id)
+            .filter(pk=entry.source_id or 0, member_id=owner_id)
             .first()
         )
         return [(_("By"), localized(use.benefit.name, language))] if use is not None else []

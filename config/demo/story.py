@@ -482,6 +482,8 @@ class Story:
         check_alerts(at=self.now)
         self._wishes()
         _deliver(self.now)
+        # Who was merged into a member that was erased is erased as well.
+        run_pending(at=self.now)
         # Visits move value segments, too.
         recompute_scores(on=self.today, at=self.now, full=True)
         seal(at=self.now)
