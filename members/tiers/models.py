@@ -530,8 +530,8 @@ class TierSimulation(models.Model):
             # What was found has its time.
             models.CheckConstraint(
                 name="tier_simulation_finished",
-                condition=models.Q(result__isnull=True, finished_at__isnull=True)
-                | models.Q(result__isnull=False, finished_at__isnull=False),
+                condition=models.Q(("result__isnull", True), ("finished_at__isnull", True))
+                | models.Q(("result__isnull", False), ("finished_at__isnull", False)),
             ),
         ]
 
