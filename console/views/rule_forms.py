@@ -187,8 +187,8 @@ class RuleForm(FoldedForm):
                     "hx-include": "closest form",
                     "hx-swap": "none",
                     "hx-trigger": "input changed delay:400ms" if is_typed else "change",
-                    # Of its own kind only: what draws rows must never be called off by it.
-                    "hx-sync": "closest .builder-columns:replace",
+                    # It waits its turn: what draws rows must never be called off by it.
+                    "hx-sync": "closest form:queue last",
                 }
 
     @property
