@@ -16,6 +16,10 @@ _WORDS: dict[str, tuple[str | Promise, str, str]] = {
     "scheduled": (_("The appointment is set"), "calendar-event", "info"),
     "started": (_("It has begun"), "player-play", "info"),
     "fulfilled": (_("Done"), "circle-check", "ok"),
+    "handed_back": (_("We look for another provider"), "refresh", "info"),
+    "disputed": (_("We look into your objection"), "message-2", "warn"),
+    "confirmed": (_("We have answered your objection"), "circle-check", "ok"),
+    "undone": (_("You have the benefit back"), "refresh", "ok"),
     "failed": (_("It did not take place"), "circle-x", "bad"),
     "cancelled": (_("Called off"), "ban", "muted"),
 }

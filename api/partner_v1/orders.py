@@ -200,6 +200,12 @@ Start = _step_view("start", operations.start, None, "Say that the service has be
 Fulfil = _step_view(
     "fulfil", operations.fulfil, FulfilIn, "Close it with the code that the member shows."
 )
+Cancel = _step_view(
+    "cancel",
+    operations.hand_back,
+    ReasonIn,
+    "Hand an accepted order back; it goes to the next partner at once.",
+)
 Fail = _step_view("fail", operations.fail, ReasonIn, "Say that the service can not be delivered.")
 
 

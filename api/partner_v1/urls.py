@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern] = [
     path("orders/<str:number>/start", orders.Start.as_view()),
     path("orders/<str:number>/fulfil", orders.Fulfil.as_view()),
     path("orders/<str:number>/fail", orders.Fail.as_view()),
+    path("orders/<str:number>/cancel", orders.Cancel.as_view()),
     path("orders/<str:number>/verify", orders.Verify.as_view()),
     path("offerings", offerings.OfferingList.as_view()),
     path("offerings/<int:offering_id>", offerings.OfferingDetail.as_view()),

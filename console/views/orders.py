@@ -16,9 +16,10 @@ from console.access import StaffRequest, staff_page
 from console.dialogs import finish, refuse, show_form
 from console.nav import shell
 from core import clock
-from core.errors import DomainError
+from core.errors import DomainError, NotFoundError
 from core.web.responses import render_page
-from partners.orders import operations, queries
+from partners.orders import disputes, operations, queries
+from partners.orders.charges import list_charges
 from partners.orders.models import FulfilmentOrder, OrderTransition
 from partners.orders.scoring import PARTS
 from partners.orders.states import is_allowed
@@ -38,6 +39,10 @@ _EVENTS: dict[str, tuple[str | Promise, str, str]] = {
     "fulfilled": (_l("Fulfilled by %(partner)s"), "circle-check", "ok"),
     "failed": (_l("Failed"), "circle-x", "bad"),
     "cancelled": (_l("Cancelled"), "ban", "muted"),
+    "handed_back": (_l("Handed back by %(partner)s"), "arrow-back-up", "bad"),
+    "disputed": (_l("The member objects"), "alert-triangle", "bad"),
+    "confirmed": (_l("Found to be delivered"), "circle-check", "ok"),
+    "undone": (_l("Found not to be delivered"), "circle-x", "bad"),
     "redispatched": (_l("Sent out again"), "refresh", "brand"),
 }
 _PART_NAMES: dict[str, str | Promise] = {
@@ -138,8 +143,17 @@ def show(request: StaffRequest, number: str) -> HttpResponse:
         ],
         "can": {
             name: is_allowed(name, order.state)
-            for name in ("redispatched", "cancelled", "failed", "fulfilled")
+            for name in (
+                "redispatched",
+                "cancelled",
+                "failed",
+                "fulfilled",
+                "disputed",
+                "confirmed",
+                "handed_back",
+            )
         },
+        "charges": list_charges(order_id=order.pk),
     }
     return render_page(request, "console/order.html", context, partial="order")
 
@@ -262,6 +276,59 @@ def fulfil(request: StaffRequest, number: str) -> HttpResponse:
         title=_("Mark as fulfilled"),
         lead=_("Partners prove it with the member's code. Without it, say how you know."),
         done=_("Marked as fulfilled."),
+    )
+
+
+@staff_page(p.ORDERS_EDIT, methods=("GET", "POST"))
+def dispute(request: StaffRequest, number: str) -> HttpResponse:
+    """Note that the member says it was not delivered as promised."""
+    return _step_in(
+        request,
+        number,
+        lambda order, reason: disputes.dispute(
+            order=order, reason=reason, by=request.actor, at=clock.now()
+        ),
+        title=_("The member objects"),
+        lead=_("The order is on no statement until you have found out what happened."),
+        done=_("Noted."),
+    )
+
+
+@staff_page(p.ORDERS_EDIT, methods=("GET", "POST"))
+def hand_back(request: StaffRequest, number: str) -> HttpResponse:
+    """Take an order back that its partner no longer wants; the next one is asked."""
+    return _step_in(
+        request,
+        number,
+        lambda order, reason: operations.hand_back(
+            order=order, reason=reason, by=request.actor, at=clock.now()
+        ),
+        title=_("Handed back"),
+        lead=_("The next partner is asked; the penalty of the contract is charged."),
+        done=_("Handed back; the next partner is asked."),
+    )
+
+
+@staff_page(p.ORDERS_EDIT, methods=("GET", "POST"))
+def resolve(request: StaffRequest, number: str, verdict: str) -> HttpResponse:
+    """End an objection: it was delivered, or it was not and the member gets the unit back."""
+    if verdict not in {"delivered", "undone"}:
+        raise NotFoundError
+    delivered = verdict == "delivered"
+    return _step_in(
+        request,
+        number,
+        lambda order, reason: disputes.resolve(
+            order=order, delivered=delivered, reason=reason, by=request.actor, at=clock.now()
+        ),
+        title=_("It was delivered") if delivered else _("It was not delivered"),
+        lead=_("The partner is paid for it with this month.")
+        if delivered
+        else _(
+            "The member gets the unit back; what was paid for it is taken off the next statement."
+        ),
+        done=_("Decided."),
+        tone="primary" if delivered else "danger",
     )
 
 

@@ -19,7 +19,7 @@ from core.actors import SYSTEM, Actor
 from core.clock import local_date
 from partners.orders import codes
 from partners.orders.models import FulfilmentOrder, OrderOffer
-from partners.orders.scoring import Assessment, Ranked, Weights, Wish, assess
+from partners.orders.scoring import Assessment, Ranked, Weights, Wish, assess, favour_newcomer
 from partners.orders.timeline import Step, advance, tell
 from partners.pool.errors import NoCapacityError
 from partners.pool.operations import release, reserve
@@ -34,7 +34,7 @@ Hold = tuple[int, date]  # offering and day
 _KNOWN = """
 SELECT EXISTS (SELECT 1 FROM partners_fulfilmentorder WHERE redemption_id = %s),
        weight_coverage, weight_capacity, weight_price, weight_scorecard, weight_lead_time,
-       accept_minutes, horizon_days
+       accept_minutes, horizon_days, newcomer_percent, newcomer_offers
   FROM (VALUES (1)) one (row) LEFT JOIN partners_dispatchpolicy ON true
 """
 _POLICY = _KNOWN.replace("redemption_id = %s", "false")
@@ -96,6 +96,8 @@ class Policy:
     weights: Weights = field(default_factory=Weights)
     accept_minutes: int = 30
     horizon_days: int = 7
+    newcomer_percent: int = 5
+    newcomer_offers: int = 10
 
 
 def get_policy() -> Policy:
@@ -160,7 +162,13 @@ def open_order(*, redemption_id: int, at: datetime) -> FulfilmentOrder | None:
         at=at,
         policy=policy,
     )
-    choice = _reserve_best(found.ranked)
+    ranked = favour_newcomer(
+        found.ranked,
+        draw=redemption_id % 100,
+        percent=policy.newcomer_percent,
+        offers=policy.newcomer_offers,
+    )
+    choice = _reserve_best(ranked)
     number = f"F{ids.readable_code(_NUMBER_LENGTH)}"
     step = _nobody(found, policy) if choice is None else _offered(choice, at, policy)
     order = FulfilmentOrder(

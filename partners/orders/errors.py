@@ -62,3 +62,10 @@ class InvalidPolicyError(InvalidError):
     """A weight or limit of the dispatch policy is out of range; `pointer` names it."""
 
     code = "invalid_policy"
+
+
+class DisputeTooLateError(ConflictError):
+    """The time for objecting is over; `until` was its end."""
+
+    code = "dispute_too_late"
+    message = _("The time for objecting to this service is over.")

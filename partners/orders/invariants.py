@@ -46,7 +46,8 @@ SELECT o.number, o.state, o.price_minor, r.state, r.partner_price_minor
   JOIN benefits_redemption r ON r.id = o.redemption_id
  WHERE (o.state = 'fulfilled' AND (r.state NOT IN ('fulfilled', 'reversed')
                                OR r.partner_price_minor IS DISTINCT FROM o.price_minor))
-    OR (o.state = 'failed' AND r.state <> 'failed')
+    OR (o.state = 'failed'
+        AND r.state <> CASE WHEN o.fulfilled_at IS NULL THEN 'failed' ELSE 'reversed' END)
     OR (r.state = 'fulfilled' AND o.state NOT IN ('fulfilled', 'disputed'))
 """
 

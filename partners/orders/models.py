@@ -28,6 +28,16 @@ class DispatchPolicy(models.Model):
     horizon_days = models.PositiveSmallIntegerField(
         default=7, help_text=_("Days ahead within which a free day is looked for.")
     )
+    newcomer_percent = models.PositiveSmallIntegerField(
+        default=5,
+        db_default=5,
+        help_text=_("Of 100 orders, so many go first to a partner without a record."),
+    )
+    newcomer_offers = models.PositiveSmallIntegerField(
+        default=10,
+        db_default=10,
+        help_text=_("Offers answered after which a partner has a record."),
+    )
 
     class Meta:
         constraints = [
@@ -35,6 +45,10 @@ class DispatchPolicy(models.Model):
             models.CheckConstraint(
                 name="dispatch_policy_sane",
                 condition=Q(accept_minutes__gte=1) & Q(horizon_days__range=(1, 60)),
+            ),
+            models.CheckConstraint(
+                name="dispatch_policy_newcomers",
+                condition=Q(newcomer_percent__lte=50) & Q(newcomer_offers__gte=1),
             ),
         ]
 
@@ -183,6 +197,7 @@ class OrderOffer(models.Model):
         DECLINED = "declined", _("Declined")
         TIMED_OUT = "timed_out", _("Timed out")
         WITHDRAWN = "withdrawn", _("Withdrawn")
+        HANDED_BACK = "handed_back", _("Handed back")
 
     # Offers have no meaning without their order.
     order = models.ForeignKey(
@@ -200,7 +215,7 @@ class OrderOffer(models.Model):
     price_minor = models.BigIntegerField()
     score = models.PositiveSmallIntegerField(help_text=_("0 to 10,000."))
     parts = models.JSONField()
-    state = models.CharField(max_length=9, choices=State.choices, default=State.OFFERED)
+    state = models.CharField(max_length=11, choices=State.choices, default=State.OFFERED)
     reason = models.CharField(max_length=200, blank=True)
     offered_at = models.DateTimeField()
     accept_by = models.DateTimeField()

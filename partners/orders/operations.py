@@ -13,29 +13,33 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from benefits.grants import operations as grants
-from benefits.grants.models import Redemption
 from core.actors import SYSTEM, Actor
 from core.clock import local_date
 from partners.orders import charges, codes, dispatch
+from partners.orders._steps import allow as _allow
+from partners.orders._steps import fee as _fee
+from partners.orders._steps import is_in as _is_in
+from partners.orders._steps import last_offer as _last_offer
+from partners.orders._steps import lock as _lock
+from partners.orders._steps import moved_on as _moved_on
+from partners.orders._steps import price as _price
+from partners.orders._steps import short as _short
+from partners.orders._steps import step as _step
+from partners.orders._steps import touch as _touch
 from partners.orders.errors import (
     CodeRequiredError,
     InvalidOrderError,
     InvalidPolicyError,
-    InvalidStateError,
-    OrderNotFoundError,
-    VersionMismatchError,
 )
 from partners.orders.models import DispatchPolicy, FulfilmentOrder, OrderOffer
-from partners.orders.queries import get_partner_order, represent, represent_view
 from partners.orders.scoring import PARTS
 from partners.orders.states import is_allowed
-from partners.orders.timeline import Step, advance
+from partners.orders.timeline import advance
 from partners.pool.queries import get_price
 from tenants.audit.operations import record
 from tenants.brands.context import current_brand
 
 _State = FulfilmentOrder.State
-_REASON_LENGTH = 200
 _FAR = timedelta(days=366)
 _MAX_EVIDENCE = 20
 
@@ -257,6 +261,45 @@ def fulfil(
     return found
 
 
+def hand_back(
+    *,
+    order: FulfilmentOrder,
+    reason: str,
+    partner_id: int | None = None,
+    if_version: int | None = None,
+    by: Actor,
+    at: datetime,
+) -> FulfilmentOrder:
+    """Let a partner give an accepted order back before it has begun; it goes to the next at once.
+
+    The contract's penalty for it is charged. The partner is not asked again in this round.
+
+    :raises InvalidOrderError: without a reason.
+    :raises OrderNotFoundError, InvalidStateError, VersionMismatchError: as `accept`.
+    """
+    reason = _short(reason)
+    if not reason:
+        raise InvalidOrderError(_("Say why it is handed back."), pointer="/reason")
+    with transaction.atomic():
+        found = _lock(order)
+        if (
+            partner_id is not None
+            and found.partner_id != partner_id
+            and _last_offer(found, partner_id).state == OrderOffer.State.HANDED_BACK
+        ):
+            return found
+        _allow(found, "handed_back", partner_id, if_version)
+        data = _fee(charges.charge_failure(order=found, handed_back=True, at=at))
+        dispatch.pass_on(
+            found,
+            _step(found, "handed_back", _State.UNASSIGNED, reason=reason, data=data),
+            offer_state=OrderOffer.State.HANDED_BACK,
+            by=by,
+            at=at,
+        )
+    return found
+
+
 def fail(
     *,
     order: FulfilmentOrder,
@@ -388,10 +431,15 @@ def set_policy(
     weights: Mapping[str, int],
     accept_minutes: int,
     horizon_days: int,
+    newcomer_percent: int = 5,
+    newcomer_offers: int = 10,
     by: Actor,
     at: datetime,
 ) -> DispatchPolicy:
     """Set the brand's weights (`scoring.PARTS`, 0 to 100 each) and limits for coming dispatches.
+
+    Of 100 orders, `newcomer_percent` (0 to 50) go first to the best partner with fewer than
+    `newcomer_offers` answers.
 
     :raises InvalidPolicyError: if a weight is missing or unknown, all are 0, or one is out of range.
     """
@@ -405,8 +453,17 @@ def set_policy(
         raise InvalidPolicyError(_("This time is out of range."), pointer="/accept_minutes")
     if not 1 <= horizon_days <= 60:
         raise InvalidPolicyError(_("This horizon is out of range."), pointer="/horizon_days")
+    if not 0 <= newcomer_percent <= 50:
+        raise InvalidPolicyError(_("This share is out of range."), pointer="/newcomer_percent")
+    if not 1 <= newcomer_offers <= 1_000:
+        raise InvalidPolicyError(_("This number is out of range."), pointer="/newcomer_offers")
     values = {f"weight_{name}": weights[name] for name in PARTS}
-    values |= {"accept_minutes": accept_minutes, "horizon_days": horizon_days}
+    values |= {
+        "accept_minutes": accept_minutes,
+        "horizon_days": horizon_days,
+        "newcomer_percent": newcomer_percent,
+        "newcomer_offers": newcomer_offers,
+    }
     with transaction.atomic():
         before = DispatchPolicy.objects.select_for_update().first() or DispatchPolicy()
         policy, _created = DispatchPolicy.objects.update_or_create(singleton=True, defaults=values)
@@ -424,91 +481,6 @@ def set_policy(
     return policy
 
 
-def _lock(order: FulfilmentOrder, *, with_redemption: bool = False) -> FulfilmentOrder:
-    """Return the order as it is now, locked; before it the redemption, where that will change."""
-    redemption = None
-    if with_redemption:
-        redemption = Redemption.objects.select_for_update().get(pk=order.redemption_id)
-    found = (
-        FulfilmentOrder.objects.select_for_update(of=("self",))
-        .select_related("benefit", "offering")
-        .get(pk=order.pk)
-    )
-    if redemption is not None:
-        found.redemption = redemption
-    return found
-
-
-def _allow(
-    order: FulfilmentOrder, step: str, partner_id: int | None, if_version: int | None
-) -> None:
-    """Refuse a step that this caller may not take on the order as it is."""
-    if partner_id is not None and order.partner_id != partner_id:
-        raise _lost(order, partner_id)
-    if if_version is not None and if_version != order.version:
-        raise VersionMismatchError(version=order.version, order=order.number)
-    if not is_allowed(step, order.state):
-        raise _moved_on(order, order.state)
-
-
-def _is_in(order: FulfilmentOrder, state: str, partner_id: int | None) -> bool:
-    """Tell whether this caller's very step has brought the order to where it is."""
-    return order.state == state and partner_id in {None, order.partner_id}
-
-
-def _last_offer(order: FulfilmentOrder, partner_id: int) -> OrderOffer:
-    offer = order.offers.filter(partner_id=partner_id).order_by("-number").first()
-    if offer is None:
-        raise OrderNotFoundError
-    return offer
-
-
-def _moved_on(order: FulfilmentOrder, state: str) -> InvalidStateError:
-    return InvalidStateError(
-        order=order.number,
-        state=str(state),
-        version=order.version,
-        current=represent(order, state=str(state)),
-    )
-
-
-def _lost(order: FulfilmentOrder, partner_id: int) -> InvalidStateError:
-    """Refuse a partner that no longer has the order, showing its own part of it only."""
-    offer = _last_offer(order, partner_id)
-    return InvalidStateError(
-        order=order.number,
-        state=offer.state,
-        version=order.version,
-        current=represent_view(get_partner_order(number=order.number, partner_id=partner_id)),
-    )
-
-
-def _price(minor: int | None) -> dict[str, Any]:
-    return {"price": {"amount": minor, "currency": current_brand().currency}}
-
-
-def _fee(amount: int) -> dict[str, Any]:
-    """Return what a step says of a fee (above zero) or penalty; nothing where none is due."""
-    return {"charge": {"amount": amount, "currency": current_brand().currency}} if amount else {}
-
-
-def _step(
-    order: FulfilmentOrder,
-    event: str,
-    state: str,
-    *,
-    reason: str = "",
-    data: dict[str, Any] | None = None,
-) -> Step:
-    return Step(
-        event=event,
-        to_state=state,
-        partner_id=order.partner_id,
-        reason=reason,
-        data=data or {},
-    )
-
-
 def _cancel(order: FulfilmentOrder, *, reason: str, by: Actor, at: datetime) -> None:
     order.offers.filter(state=OrderOffer.State.OFFERED).update(
         state=OrderOffer.State.WITHDRAWN, reason=reason, answered_at=at, updated_at=at
@@ -523,18 +495,6 @@ def _cancel(order: FulfilmentOrder, *, reason: str, by: Actor, at: datetime) -> 
         closed_at=at,
     )
     dispatch.let_go(order)
-
-
-def _touch(order: FulfilmentOrder, at: datetime) -> None:
-    """Move the order up in the list of the partner that has it."""
-    order.offers.filter(state=OrderOffer.State.ACCEPTED).update(updated_at=at)
-
-
-def _short(text: str) -> str:
-    text = text.strip()
-    if len(text) > _REASON_LENGTH:
-        raise InvalidOrderError(_("The reason is too long."), pointer="/reason")
-    return text
 
 
 def _evidence(evidence: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -130,6 +130,21 @@ def assess(
     return Assessment(ranked, left_out)
 
 
+def favour_newcomer(ranked: list[Ranked], *, draw: int, percent: int, offers: int) -> list[Ranked]:
+    """Put the best newcomer first for `percent` of 100 draws, so that it can earn a record.
+
+    A newcomer has answered fewer than `offers` offers. `draw` is 0 to 99, the same for the same
+    order. The part `newcomer` says that this, and not the score, has put it first.
+    """
+    if draw >= percent:
+        return ranked
+    best = next((each for each in ranked if each.supply.record.offers_answered < offers), None)
+    if best is None or best is ranked[0]:
+        return ranked
+    first = best._replace(parts={**best.parts, "newcomer": FULL})
+    return [first, *(each for each in ranked if each is not best)]
+
+
 def first_day(supply: Supply, wish: Wish) -> tuple[Day, int] | LeftOutReason:
     """Return the first day with room, and the hours until the service could start then.
 

@@ -17,6 +17,12 @@ STEPS: Final[dict[str, frozenset[str]]] = {
     "fulfilled": frozenset({_S.ACCEPTED, _S.SCHEDULED, _S.IN_PROGRESS}),
     "failed": frozenset({_S.UNASSIGNED, _S.ACCEPTED, _S.SCHEDULED, _S.IN_PROGRESS}),
     "cancelled": frozenset({_S.UNASSIGNED, _S.OFFERED, _S.ACCEPTED, _S.SCHEDULED}),
+    # The partner gives it back before it has begun; it goes to the next.
+    "handed_back": frozenset({_S.ACCEPTED, _S.SCHEDULED}),
+    # The member says that it was not as promised; staff find out, and it ends for good.
+    "disputed": frozenset({_S.FULFILLED}),
+    "confirmed": frozenset({_S.DISPUTED}),
+    "undone": frozenset({_S.DISPUTED}),
     # The redemption itself was cancelled or has expired: nothing is left to deliver.
     "withdrawn": frozenset({_S.UNASSIGNED, _S.OFFERED, _S.ACCEPTED, _S.SCHEDULED, _S.IN_PROGRESS}),
     "redispatched": frozenset({_S.UNASSIGNED, _S.OFFERED, _S.ACCEPTED, _S.SCHEDULED}),
