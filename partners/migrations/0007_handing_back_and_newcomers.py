@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("partners", "0005_settlements_append_only"),
+        ("partners", "0006_partner_systems"),
     ]
 
     operations = [
