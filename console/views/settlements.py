@@ -134,7 +134,7 @@ def show(request: StaffRequest, number: str) -> HttpResponse:
             for row in disputes
         ],
         "can": _can(statement, request.actor.key, today),
-        "account": next(
+        "prepaid": next(
             iter(prepaid.list_floats(at=clock.now(), partners=[statement.partner_id])), None
         ),
         "steps": _steps(statement),
@@ -250,7 +250,7 @@ def account(request: StaffRequest, code: str) -> HttpResponse:
         "page_title": _("Paid ahead"),
         "page_pretitle": partner.name,
         "partner": partner,
-        "account": found[0] if found else None,
+        "prepaid": found[0] if found else None,
         "entries": queries.list_prepaid(partner_id=partner.pk),
     }
     return render_page(request, "console/prepaid.html", context, partial="account")
