@@ -16,6 +16,7 @@ class BenefitsConfig(AppConfig):
         from benefits.insights import registrations as insights
         from benefits.mall import merging as orders  # noqa: F401
         from benefits.mall import registrations as mall
+        from benefits.officers import registrations as officers
         from benefits.rules import segment_uses as rules
         from members.segments.usage import register_user
 
@@ -23,6 +24,7 @@ class BenefitsConfig(AppConfig):
         budget.register()
         grants.register()
         mall.register()
+        officers.register()
         register_user(rules.find_uses)
         insights.register()
         cards.register()

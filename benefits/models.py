@@ -67,6 +67,15 @@ from benefits.mall.models import (
     WaitingEntry,
 )
 from benefits.mall.payments.models import MallPayment, PaymentAccount
+from benefits.officers.models import (
+    DiaryEntry,
+    DiaryPhoto,
+    IdeaVote,
+    OfficerFinding,
+    OfficerIdea,
+    OfficerRound,
+    OfficerSeat,
+)
 from benefits.rules.models import GrantRule, RuleVersion
 
 __all__ = [
@@ -89,6 +98,8 @@ __all__ = [
     "CodeImport",
     "CodePool",
     "CohortMonth",
+    "DiaryEntry",
+    "DiaryPhoto",
     "DrawPrize",
     "DrawSeed",
     "DrawTicket",
@@ -97,6 +108,7 @@ __all__ = [
     "GrantRule",
     "GrantTerms",
     "HoldOut",
+    "IdeaVote",
     "ItemVariant",
     "LuckyDraw",
     "MallAddress",
@@ -105,6 +117,10 @@ __all__ = [
     "MallPayment",
     "MemberAddress",
     "MonthStatus",
+    "OfficerFinding",
+    "OfficerIdea",
+    "OfficerRound",
+    "OfficerSeat",
     "OpeningHours",
     "Package",
     "PackageItem",

@@ -47,6 +47,7 @@ _ITEMS = (
     ("segments", "chart-pie", _("Segments"), p.SEGMENTS_VIEW, _PROGRAMME),
     ("benefits", "gift", _("Benefits"), p.BENEFITS_VIEW, _PROGRAMME),
     ("rules", "git-branch", _("Grant rules"), p.BENEFITS_VIEW, _PROGRAMME),
+    ("officers", "bulb", _("Experience officers"), p.BENEFITS_VIEW, _PROGRAMME),
     ("mall", "shopping-bag", _("Points mall"), p.MALL_VIEW, _PROGRAMME),
     ("redemptions", "ticket", _("Redemptions"), p.ORDERS_VIEW, _SERVICE),
     ("orders", "truck", _("Fulfilment"), p.ORDERS_VIEW, _SERVICE),

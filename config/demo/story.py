@@ -28,7 +28,7 @@ from benefits.mall import operations as mall
 from benefits.mall.queries import list_items
 from benefits.rules.periods import ISSUED_BY_JOB, period_on
 from benefits.rules.queries import list_rules_in_force
-from config.demo import budgets, desk, member_data, memberships
+from config.demo import budgets, desk, member_data, memberships, officers
 from config.demo.appointments import open_calendars
 from config.demo.catalogue_extras import fill_shelves
 from config.demo.earning import keep_birthdays, open_earning
@@ -468,6 +468,7 @@ class Story:
             )
             at = self.now - timedelta(hours=18)
             budgets.ask_for_more(self.spec, self.made.budget, self.made, at=at)
+            officers.run_round(self.spec, self.made, now=self.now)
         if self.made.budget is not None:
             open_calendars(self.spec, self.made, at=self.now)
             count_popularity(at=self.now)

@@ -144,7 +144,7 @@ def _chart(found: Forecast) -> Chart:
         kind="hbar",
         labels=[line.line.name for line in found.lines],
         series=[
-            Series(_("Funded"), [line.funded_then for line in found.lines], role="target"),
+            Series(_("Funded"), [line.funded_then for line in found.lines], role="good"),
             Series(_("As things are"), [line.projected for line in found.lines], role="previous"),
             Series(_("As assumed"), [line.projected_then for line in found.lines]),
         ],

@@ -30,6 +30,9 @@ PERSONAL_DATA: dict[str, set[str]] = {
     "benefits.DrawTicket": {"lucky_words"},
     "benefits.MemberAddress": {"recipient", "phone", "lines"},
     "benefits.RedemptionNote": {"note", "comment"},
+    "benefits.DiaryEntry": {"words"},
+    "benefits.DiaryPhoto": {"content"},
+    "benefits.OfficerIdea": {"words"},
     "partners.Partner": {"contact_name", "contact_email", "contact_phone"},
 }  # fmt: skip
 APPEND_ONLY = {

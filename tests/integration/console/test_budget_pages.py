@@ -40,11 +40,11 @@ def _limit(limit: int | None, at: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["budget", "budget_report", "what_if", "plan_revisions", "import_plan", "approvals"]
+    "name", ["budget", "budget_report", "what_if", "plan_revisions", "import_plan", "approvals"]
 )
-def test_each_page_reads_little(budget: Budget, staff_client: Login, page: str) -> None:
+def test_each_page_reads_little(budget: Budget, staff_client: Login, name: str) -> None:
     client = staff_client("finance")
-    address = url(page) if page in {"budget", "approvals"} else url(page, budget.pk)
+    address = url(name) if name in {"budget", "approvals"} else url(name, budget.pk)
     assert client.get(address).status_code == 200
     with CaptureQueriesContext(connection) as found:
         client.get(address)
