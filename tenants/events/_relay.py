@@ -20,6 +20,8 @@ logger = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 10
 # Events that are read, and given to batch handlers, in one go.
 _ROUND = 200
+# So many may wait for handlers that take one at a time before new ones have to wait too.
+_MOST_WAITING = 5_000
 # After so long with events one by one, it looks whether there are new ones for batch handlers.
 _SLICE_SECONDS = 0.05
 
@@ -35,8 +37,8 @@ def deliver_pending(*, at: datetime, limit: int = 500) -> int:
     waiting: dict[int, Event] = {}
     left: set[int] = set()
     done = 0
-    while True:
-        room = min(limit - done, _ROUND) - len(waiting)
+    while done < limit:
+        room = min(_MOST_WAITING - len(waiting), _ROUND)
         events = _read(at, besides=[*waiting, *left], limit=room) if room > 0 else []
         if events:
             webhooks.queue_deliveries(events=events, at=at)
@@ -44,10 +46,11 @@ def deliver_pending(*, at: datetime, limit: int = 500) -> int:
             left |= failed
             waiting |= {event.pk: event for event in events}
         if not waiting:
-            return done
+            break
         delivered = _deliver_some(waiting, left, at)
         Event.objects.filter(pk__in=delivered, delivered_at__isnull=True).update(delivered_at=at)
         done += len(delivered)
+    return done
 
 
 def _read(at: datetime, *, besides: Collection[int], limit: int) -> list[Event]:
