@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from bench.harness import BENCH, Result, interleaved, seconds
-from bench.members_jobs import AT, MEMBERS, _execute, filled_brand
+from bench.members_data import AT, MEMBERS, execute, filled_brand
 from benefits.catalogue.models import Benefit
 from benefits.grants.terms import freeze
 from benefits.insights.facts import compute_month, mark_stale_months
@@ -62,7 +62,12 @@ SELECT %(rule)s, id, '2025-11', '2025-11-01' FROM members_member WHERE id %% 5 =
 
 
 def fill() -> None:
-    """Add twelve benefits, two years of rights and their uses to a brand full of purchases."""
+    """Add twelve benefits, two years of rights and their uses to a brand full of purchases.
+
+    Once: sections share the brand.
+    """
+    if Benefit.objects.filter(code="b0").exists():
+        return
     benefits = [
         Benefit.objects.create(
             code=f"b{n}", kind="gift", name={"en": f"Benefit {n}"}, channel="staff", stage="core",
@@ -72,7 +77,7 @@ def fill() -> None:
     ]  # fmt: skip
     terms = freeze(benefits=benefits, at=AT)
     first = datetime(2024, 4, 1, tzinfo=UTC)
-    _execute(
+    execute(
         _GRANTS,
         {
             "months": MONTHS,
@@ -81,9 +86,9 @@ def fill() -> None:
             "terms": [terms[b.pk].pk for b in benefits],
         },
     )
-    _execute(_USES, {"at": AT})
+    execute(_USES, {"at": AT})
     for table in ("benefits_grant", "benefits_redemption"):
-        _execute(f"VACUUM (ANALYZE) {table}")
+        execute(f"VACUUM (ANALYZE) {table}")
 
 
 @BENCH.register("insights", "facts of the running month")
@@ -141,10 +146,10 @@ def incremental_return() -> Iterator[Result]:
             code="trial", name="Trial", benefit=benefit, cadence="monthly", hold_out_bp=2_000,
             status="published", version=1, created_at=AT - timedelta(days=200),
         )  # fmt: skip
-        _execute(_ARMS, {"rule": rule.pk, "benefit": benefit.pk})
-        _execute(_LEFT_OUT, {"rule": rule.pk})
+        execute(_ARMS, {"rule": rule.pk, "benefit": benefit.pk})
+        execute(_LEFT_OUT, {"rule": rule.pk})
         for table in ("benefits_grant", "benefits_holdout"):
-            _execute(f"VACUUM (ANALYZE) {table}")
+            execute(f"VACUUM (ANALYZE) {table}")
 
         def compute() -> None:
             ReturnEstimate.objects.all().delete()

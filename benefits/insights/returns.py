@@ -52,12 +52,19 @@ SELECT least(
     (SELECT min(issued_at) FROM benefits_grant WHERE rule_id = %(rule)s),
     (SELECT min(since) FROM benefits_holdout WHERE rule_id = %(rule)s))
 """
+# A table and not a part of the query: with its size known, all purchases of the time are read
+# once, where a guess of a few members would look for each of them.
+_KEEP_EXPOSED = (
+    "DROP TABLE IF EXISTS pg_temp.insights_exposed",
+    "CREATE TEMP TABLE insights_exposed ON COMMIT DROP AS {arms}",
+    "ANALYZE insights_exposed",
+)
 # Per member: outcomes after the day, the same before it.
 _FOLLOWED = """
     SELECT e.member_id, e.treated, e.on_date, coalesce(d.y, 0) AS y, coalesce(d.x, 0) AS x,
            (coalesce(d.orders, 0) >= 2)::int AS r, (coalesce(d.orders_before, 0) >= 2)::int AS rx,
            coalesce(d.visits, 0) AS v, coalesce(d.visits_before, 0) AS vx
-      FROM exposed e LEFT JOIN (
+      FROM pg_temp.insights_exposed e LEFT JOIN (
         SELECT e.member_id,
                sum(d.spend_minor - d.refunded_minor) FILTER (WHERE d.on_date >= e.on_date) AS y,
                sum(d.spend_minor - d.refunded_minor) FILTER (WHERE d.on_date < e.on_date) AS x,
@@ -65,7 +72,7 @@ _FOLLOWED = """
                sum(d.orders) FILTER (WHERE d.on_date < e.on_date) AS orders_before,
                count(*) FILTER (WHERE d.on_date >= e.on_date AND d.orders > 0) AS visits,
                count(*) FILTER (WHERE d.on_date < e.on_date AND d.orders > 0) AS visits_before
-          FROM exposed e JOIN members_memberday d ON d.member_id = e.member_id
+          FROM pg_temp.insights_exposed e JOIN members_memberday d ON d.member_id = e.member_id
            AND d.on_date >= e.on_date - %(days)s AND d.on_date < e.on_date + %(days)s
          WHERE d.on_date >= %(since)s AND d.on_date < %(until)s
          GROUP BY e.member_id) d USING (member_id)
@@ -76,20 +83,16 @@ _SUMS = """
     sum(rx::float8 * r), sum(v::float8), sum(v::float8 * v), sum(vx::float8), sum(vx::float8 * vx),
     sum(vx::float8 * v)
 """
+_ENROLLED = f"SELECT * FROM ({_ARMS}) AS arm WHERE on_date < %(enrolled_until)s"  # noqa: S608
 _TRIAL = f"""
-WITH exposed AS MATERIALIZED (
-    SELECT * FROM ({_ARMS}) AS arm WHERE on_date < %(enrolled_until)s
-), followed AS ({_FOLLOWED})
+WITH followed AS ({_FOLLOWED})
 SELECT treated, {_SUMS} FROM followed GROUP BY treated
 """  # noqa: S608
 _TRIAL_ROWS = f"""
-WITH exposed AS MATERIALIZED (
-    SELECT * FROM ({_ARMS}) AS arm WHERE on_date < %(enrolled_until)s
-), followed AS ({_FOLLOWED})
+WITH followed AS ({_FOLLOWED})
 SELECT treated, y::float8, x::float8 FROM followed ORDER BY member_id
 """  # noqa: S608
-# Strata: how often and how much a member bought in the horizon before.
-_MATCHED = f"""
+_ALIKE = f"""
 WITH used AS (
     SELECT DISTINCT member_id FROM benefits_redemption
      WHERE benefit_id = %(benefit)s AND requested_at >= %(starts)s AND requested_at < %(ends)s
@@ -97,14 +100,17 @@ WITH used AS (
 ), used_later AS (
     SELECT DISTINCT member_id FROM benefits_redemption
      WHERE benefit_id = %(benefit)s AND requested_at >= %(ends)s AND requested_at < %(over)s
-), exposed AS MATERIALIZED (
-    SELECT member_id, true AS treated, %(from_on)s::date AS on_date FROM used
-    UNION ALL
-    SELECT DISTINCT g.member_id, false, %(from_on)s::date FROM benefits_grant g
-     WHERE g.benefit_id = %(benefit)s AND {ACTIVE_GRANT}
-       AND NOT EXISTS (SELECT 1 FROM used u WHERE u.member_id = g.member_id)
-       AND NOT EXISTS (SELECT 1 FROM used_later u WHERE u.member_id = g.member_id)
-), followed AS ({_FOLLOWED}), placed AS (
+)
+SELECT member_id, true AS treated, %(from_on)s::date AS on_date FROM used
+UNION ALL
+SELECT DISTINCT g.member_id, false, %(from_on)s::date FROM benefits_grant g
+ WHERE g.benefit_id = %(benefit)s AND {ACTIVE_GRANT}
+   AND NOT EXISTS (SELECT 1 FROM used u WHERE u.member_id = g.member_id)
+   AND NOT EXISTS (SELECT 1 FROM used_later u WHERE u.member_id = g.member_id)
+"""  # noqa: S608
+# Strata: how often and how much a member bought in the horizon before.
+_MATCHED = f"""
+WITH followed AS ({_FOLLOWED}), placed AS (
     SELECT *, CASE WHEN x <= 0 THEN 0 ELSE width_bucket(ln(x::float8), 0, 20, 40) END AS spent
       FROM followed
 )
@@ -172,10 +178,11 @@ def estimate_return(*, benefit: Benefit, at: datetime) -> ReturnEstimate | None:
     """
     today = clock.local_date(at, current_brand().timezone)
     trial = find_trial(benefit=benefit)
-    if trial is not None and trial.ready_on <= today:
-        kept = ReturnEstimate.objects.filter(benefit=benefit, rule=trial.rule).first()
-        return kept or _from_trial(benefit, trial, at)
-    return _from_matching(benefit, today, at)
+    with transaction.atomic():
+        if trial is not None and trial.ready_on <= today:
+            kept = ReturnEstimate.objects.filter(benefit=benefit, rule=trial.rule).first()
+            return kept or _from_trial(benefit, trial, at)
+        return _from_matching(benefit, today, at)
 
 
 def _from_trial(benefit: Benefit, trial: Trial, at: datetime) -> ReturnEstimate | None:
@@ -186,6 +193,7 @@ def _from_trial(benefit: Benefit, trial: Trial, at: datetime) -> ReturnEstimate 
     }
     groups: dict[bool, dict[str, Sums]] = {}
     with connection.cursor() as cursor:
+        _expose(cursor, _ENROLLED, values)
         cursor.execute(_TRIAL, values)
         for treated, *sums in cursor.fetchall():
             groups[treated] = _sums(sums)
@@ -206,6 +214,12 @@ def _from_trial(benefit: Benefit, trial: Trial, at: datetime) -> ReturnEstimate 
         benefit, trial.rule, found, members, values, at, interval=interval,
         narrowed=float(1 - found["spend"].error / plain.error) if plain.error > 0 else None,
     )  # fmt: skip
+
+
+def _expose(cursor: Any, arms: str, values: Mapping[str, Any]) -> None:
+    """Write down who was given it and who was not, for the queries of this transaction."""
+    for statement in _KEEP_EXPOSED:
+        cursor.execute(statement.format(arms=arms), values if "{arms}" in statement else None)
 
 
 def _resampled(values: Mapping[str, Any]) -> Difference:
@@ -230,6 +244,7 @@ def _from_matching(benefit: Benefit, today: date, at: datetime) -> ReturnEstimat
     }
     strata: dict[int, dict[bool, dict[str, Sums]]] = {}
     with connection.cursor() as cursor:
+        _expose(cursor, _ALIKE, values)
         cursor.execute(_MATCHED, values)
         for stratum, treated, *sums in cursor.fetchall():
             strata.setdefault(stratum, {})[treated] = _sums(sums)
