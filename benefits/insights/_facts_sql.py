@@ -100,6 +100,9 @@ SELECT b.id, %(first)s,
   LEFT JOIN cost ON cost.benefit_id = b.id
   LEFT JOIN rated ON rated.benefit_id = b.id
   LEFT JOIN sold ON sold.benefit_id = b.id
+ -- A benefit made later has no facts of a month before it, then or whenever it is counted again.
+ WHERE b.created_at < %(ends)s
+    OR num_nonnulls(target.n, issued.issued, users.n, cost.n, rated.ratings) > 0
 ON CONFLICT (benefit_id, month) DO UPDATE SET
     target_members = EXCLUDED.target_members, users = EXCLUDED.users,
     units_issued = EXCLUDED.units_issued, units_used = EXCLUDED.units_used,

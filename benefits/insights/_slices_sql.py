@@ -27,7 +27,7 @@ CATEGORY_SALES: Final = """
                 ELSE 0 END) AS net
       FROM members_purchase p
       JOIN members_purchaseline l ON l.purchase_id = p.id
-      JOIN benefits_benefit b ON b.linked_categories ? l.category
+      JOIN benefits_benefit b ON b.linked_categories ? l.category AND b.created_at < %(ends)s
       LEFT JOIN LATERAL (
             SELECT sum(rl.amount_minor) AS amount
               FROM members_refund f JOIN members_refundline rl ON rl.refund_id = f.id

@@ -477,8 +477,9 @@ class Story:
             desk.fill(self.spec, self.made, members, now=self.now)
         # Visits of the last days earn points: the figures come after.
         _deliver(self.now)
-        # Uses that were called off later belong to the month of their request.
-        for back in range(BUDGET_MONTHS_BACK, -1, -1):
+        # Uses that were called off later belong to the month of their request; what points were
+        # worth was counted from the day before the budget on.
+        for back in range(BUDGET_MONTHS_BACK + 1, -1, -1):
             compute_month(day=first_of(self.today, back=back), at=self.now)
         check_alerts(at=self.now)
         self._wishes()
