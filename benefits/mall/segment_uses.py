@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from django.db.models import Value
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -13,9 +14,12 @@ from members.segments.usage import Use
 
 def find_uses() -> Iterator[Use]:
     """Give the conditions of all items and draws."""
-    items = MallItem.objects.exclude(condition=None)
-    for name, condition in items.values_list("name", "condition"):
-        yield Use(_("mall item"), localized(name, get_language()), condition)
-    draws = LuckyDraw.objects.exclude(condition=None)
-    for name, condition in draws.values_list("name", "condition"):
-        yield Use(_("lucky draw"), localized(name, get_language()), condition)
+    items, draws = (
+        model.objects.exclude(condition=None)
+        .annotate(is_item=Value(value=model is MallItem))
+        .values_list("is_item", "name", "condition")
+        for model in (MallItem, LuckyDraw)
+    )
+    for is_item, name, condition in items.union(draws, all=True):
+        kind = _("mall item") if is_item else _("lucky draw")
+        yield Use(kind, localized(name, get_language()), condition)

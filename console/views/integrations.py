@@ -43,6 +43,7 @@ SCOPES = (
     ("grants:write", _l("Give benefits and take them back")),
     ("redemptions:write", _l("Redeem benefits")),
     ("budget:read", _l("Read the budget and its reserve")),
+    ("insights:read", _l("Read facts and measures")),
     ("mall:read", _l("Read the points mall")),
     ("mall:write", _l("Order in the points mall")),
     ("jobs:read", _l("Follow jobs")),

@@ -177,7 +177,7 @@ def test_a_wish_to_be_erased_is_seen_refused_and_followed(
 ) -> None:
     own = Actor(kind="member", id=member.pk)
     erasure_operations.ask_erasure(member=member, by=own, at=world.at)
-    assert "1 member wants to be erased" in owner.get(url("overview")).content.decode()
+    assert "1 member wants to be erased" in owner.get(url("todos")).content.decode()
     page = owner.get(f"{url('attributes')}?tab=erasures").content.decode()
     assert member.number in page
     assert "Ann Lee" in page

@@ -50,8 +50,13 @@ ACTIONS = {
 }  # fmt: skip
 # For people who are not signed in yet.
 OPEN = {"claim", "finish_claim"}
-# Looked at in `test_appointments`, `test_mall` and `test_point_rules`.
-ELSEWHERE = {"slots", "reschedule", "test_payment", "draw", "ticket", "send_points"}
+# Looked at in `test_appointments`, `test_mall`, `test_point_rules` and the console's
+# `test_officer_pages`.
+ELSEWHERE = {
+    "slots", "reschedule", "test_payment", "draw", "ticket", "send_points",
+    "officers", "officer_round", "write_diary", "suggest_idea", "vote_idea",
+    "answer_officer_round", "diary_photo",
+}  # fmt: skip
 
 
 def test_each_address_is_looked_at_here(portal: Portal) -> None:
