@@ -5,6 +5,7 @@ together with its effect on the order, only while no other try has begun. A send
 between leaves a call that is tried again, with the same key.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -34,8 +35,11 @@ logger = structlog.get_logger(__name__)
 _State = PartnerCall.State
 _AT_ONCE = 16
 _PER_CONNECTION = 4
-# Longer than the slowest call: nobody else takes what is claimed.
-_CLAIM = timedelta(seconds=60)
+# One pass claims for so long; the rest is for the next.
+PASS_SECONDS = 30.0
+# Longer than a pass and its last try, which may ask first and then send: nobody else takes what
+# is claimed, or two tries of one request would be on their way at once.
+CLAIM = timedelta(seconds=120)
 _PAUSES = (5, 15, 60, 300, 900)  # seconds until the next try
 _MAX_CANCELS = 10
 _FAILURES = 3
@@ -69,11 +73,13 @@ def make_calls(*, at: datetime, limit: int = 1000) -> int:
     A connection that fails three times in a row is left alone for a while, so that it holds up
     nobody else.
     """
-    made = 0
+    made, until = 0, time.monotonic() + PASS_SECONDS
     running: dict[Future[Answer], PartnerCall] = {}
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="partner-call") as pool:
         while True:
-            for call in _claim(at, min(_AT_ONCE - len(running), limit - made), running.values()):
+            room = min(_AT_ONCE - len(running), limit - made)
+            room = room if time.monotonic() < until else 0
+            for call in _claim(at, room, running.values()):
                 future = pool.submit(_try, call, _adapter(call.connection), _facts(call, at))
                 running[future] = call
                 made += 1
@@ -109,7 +115,7 @@ def _claim(at: datetime, limit: int, running: Iterable[PartnerCall]) -> list[Par
         wanted = [row[0] for row in cursor.fetchall()]
         if not wanted:
             return []
-        cursor.execute(_CLAIMED, {"at": at, "until": at + _CLAIM, "wanted": wanted})
+        cursor.execute(_CLAIMED, {"at": at, "until": at + CLAIM, "wanted": wanted})
         claimed = [row[0] for row in cursor.fetchall()]
     found = PartnerCall.objects.select_related("connection", "order__benefit")
     return list(found.filter(pk__in=claimed).order_by("pk"))

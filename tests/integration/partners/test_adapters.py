@@ -18,7 +18,7 @@ from django.db import connection as database
 from standardwebhooks import Webhook
 
 from core.actors import Actor
-from partners.adapters import operations
+from partners.adapters import operations, sending
 from partners.adapters.errors import (
     ConnectionDisabledError,
     InvalidConnectionError,
@@ -395,6 +395,20 @@ def test_a_dead_system_is_left_alone_and_holds_up_nobody(
         broken.go(timedelta(seconds=10))
         assert len(dead.seen) == calls
     assert broken.connection.resumes_at is not None
+
+
+def test_a_pass_claims_nothing_after_its_time_and_no_claim_ends_before_its_call(
+    case: Callable[..., Case], fake: HostilePartner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = case()
+    deliver_pending(at=one.at)
+    monkeypatch.setattr(sending, "PASS_SECONDS", -1.0)
+    assert make_calls(at=one.at) == 0
+    assert (fake.seen, one.call().attempts) == ([], 0)
+    monkeypatch.undo()
+    assert make_calls(at=one.at) == 1
+    slowest = 2 * (outbound.CONNECT_SECONDS + outbound.TOTAL_SECONDS)
+    assert sending.CLAIM.total_seconds() > sending.PASS_SECONDS + slowest
 
 
 # --- callbacks -----------------------------------------------------------------------------------
